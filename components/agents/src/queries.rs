@@ -1,0 +1,139 @@
+//! The SQL of `/api/agents`.
+
+use database::{Connection, Constraint, Database, Error, Row, Select, Value, containing};
+use domain::{Json, Timestamp, new_id};
+use http_api::{ApiError, Order};
+
+use crate::definition::{Changes, Definition, NewDefinition, Search};
+
+/// The columns in the order in which [`definition`] reads them.
+macro_rules! columns {
+    () => {
+        "id, name, description, agent_type, capabilities, default_model, metadata, is_active, created_at, \
+         updated_at, version"
+    };
+}
+
+fn definition(mut row: Row) -> Definition {
+    Definition {
+        id: row.text(),
+        name: row.text(),
+        description: row.optional_text(),
+        agent_type: row.text(),
+        capabilities: row.optional_text(),
+        default_model: row.optional_text(),
+        metadata: row.optional_text().map(Json::stored),
+        is_active: row.boolean(),
+        created_at: Timestamp::stored(row.text()),
+        updated_at: Timestamp::stored(row.text()),
+        version: row.integer(),
+    }
+}
+
+pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Vec<Definition>, Error> {
+    let order = match search.page.order.unwrap_or(Order::Desc) {
+        Order::Asc => "ORDER BY replace(created_at, ' ', 'T'), rowid",
+        Order::Desc => "ORDER BY replace(created_at, ' ', 'T') DESC, rowid DESC",
+    };
+    let rows = Select::new(concat!("SELECT ", columns!(), " FROM orchestrator_agents"))
+        .filter("agent_type = ?", search.agent_type.map(<&str>::from))
+        .filter("is_active = ?", search.is_active)
+        .filter(
+            r"name LIKE ? ESCAPE '\' OR description LIKE ? ESCAPE '\'",
+            search.q.as_deref().map(containing),
+        )
+        .run(db, order, search.page.limit)?;
+    Ok(rows.into_iter().map(definition).collect())
+}
+
+pub(crate) fn find(db: &dyn Connection, id: &str) -> Result<Definition, ApiError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM orchestrator_agents WHERE id = ?1");
+    db.execute(SQL, &[id.into()])?
+        .into_iter()
+        .next()
+        .map(definition)
+        .ok_or_else(|| unknown(id))
+}
+
+pub(crate) async fn insert(
+    database: &Database,
+    new: NewDefinition,
+) -> Result<Definition, ApiError> {
+    const SQL: &str = concat!(
+        "INSERT INTO orchestrator_agents (id, name, description, agent_type, capabilities, default_model, metadata, \
+         is_active, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) RETURNING ",
+        columns!()
+    );
+    let name = new.name.clone();
+    let parameters: [Value; 9] = [
+        new_id().into(),
+        new.name.into(),
+        new.description.into(),
+        <&str>::from(new.agent_type).into(),
+        new.capabilities.into(),
+        new.default_model.into(),
+        new.metadata.map(Json::into_text).into(),
+        new.is_active.into(),
+        Timestamp::now().into_text().into(),
+    ];
+    database
+        .write_one(SQL, &parameters)
+        .await
+        .map_err(|error| name_taken(error, &name))?
+        .into_iter()
+        .next()
+        .map(definition)
+        .ok_or_else(|| Error::Statement("an INSERT gave no row".to_owned()).into())
+}
+
+/// Changes what is given. The trigger `orchestrator_agents_touch` sees to `version` and `updated_at`.
+pub(crate) fn update(db: &dyn Connection, id: &str, changes: &Changes) -> Result<(), ApiError> {
+    const SQL: &str = "UPDATE orchestrator_agents SET \
+         name = coalesce(?2, name), agent_type = coalesce(?3, agent_type), is_active = coalesce(?4, is_active), \
+         description = iif(?5, ?6, description), capabilities = iif(?7, ?8, capabilities), \
+         default_model = iif(?9, ?10, default_model), metadata = iif(?11, ?12, metadata) \
+         WHERE id = ?1";
+    let metadata = changes.metadata.clone();
+    let mut parameters: Vec<Value> = vec![
+        id.into(),
+        changes.name.clone().into(),
+        changes.agent_type.map(<&str>::from).into(),
+        changes.is_active.into(),
+    ];
+    for change in [
+        changes.description.clone(),
+        changes.capabilities.clone(),
+        changes.default_model.clone(),
+        metadata.map(|json| json.map(Json::into_text)),
+    ] {
+        parameters.push(change.is_some().into());
+        parameters.push(change.flatten().into());
+    }
+    db.execute(SQL, &parameters).map_err(|error| {
+        name_taken(error, changes.name.as_deref().unwrap_or_default())
+    })?;
+    Ok(())
+}
+
+/// Deletes the definition; the foreign keys take its agents, their prompts and logs with it.
+pub(crate) async fn delete(database: &Database, id: &str) -> Result<(), ApiError> {
+    const SQL: &str = "DELETE FROM orchestrator_agents WHERE id = ?1 RETURNING id";
+    let deleted = database.write_one(SQL, &[id.into()]).await?;
+    if deleted.is_empty() {
+        return Err(unknown(id));
+    }
+    Ok(())
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::unknown("Orchestrator agent", id)
+}
+
+fn name_taken(error: Error, name: &str) -> ApiError {
+    match error {
+        Error::Constraint(Constraint::Unique(column)) if column == "orchestrator_agents.name" => {
+            ApiError::Conflict(format!("An orchestrator agent named {name:?} exists already"))
+        }
+        error => error.into(),
+    }
+}

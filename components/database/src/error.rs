@@ -1,0 +1,126 @@
+//! What can go wrong at the port, told from SQLite's own words.
+//!
+//! Spin's interface gives an error as text only, so the text decides, on both adapters alike.
+
+/// A rule of the schema that a statement broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constraint {
+    /// `UNIQUE` or `PRIMARY KEY`, with what SQLite names: `table.column`.
+    Unique(String),
+    /// A foreign key without its row.
+    ForeignKey,
+    /// `CHECK` or `NOT NULL`, with what SQLite names.
+    Check(String),
+}
+
+/// An error of the database.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Another connection holds the lock.
+    #[error("the database is busy")]
+    Busy,
+    /// The statement would break a rule of the schema.
+    #[error("a constraint failed: {0:?}")]
+    Constraint(Constraint),
+    /// The result has more bytes than the host hands over at once.
+    #[error("the result is too large")]
+    TooLarge,
+    /// The schema is not what the statement expects: the file was replaced.
+    #[error("the schema does not fit: {0}")]
+    Schema(String),
+    /// The schema was made by a later version of this software.
+    #[error(
+        "the database has schema version {found}, this build knows {known}: use a newer build",
+        known = crate::SCHEMA_VERSION
+    )]
+    NewerSchema {
+        /// `PRAGMA user_version` of the file.
+        found: i64,
+    },
+    /// The database cannot be opened, read or written.
+    #[error("the database is unreachable: {0}")]
+    Unavailable(String),
+    /// A fault in our own SQL.
+    #[error("the statement failed: {0}")]
+    Statement(String),
+}
+
+impl Error {
+    /// Tells the kind of error from SQLite's message.
+    #[must_use]
+    pub fn from_message(message: &str) -> Self {
+        let after = |prefix: &str| {
+            message
+                .find(prefix)
+                .map(|at| message[at + prefix.len()..].trim_start_matches(": ").to_owned())
+        };
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        if says(&["is locked", "SQLITE_BUSY", "SQLITE_LOCKED"]) {
+            Self::Busy
+        } else if let Some(what) = after("UNIQUE constraint failed") {
+            Self::Constraint(Constraint::Unique(what))
+        } else if says(&["FOREIGN KEY constraint failed"]) {
+            Self::Constraint(Constraint::ForeignKey)
+        } else if let Some(what) =
+            after("CHECK constraint failed").or_else(|| after("NOT NULL constraint failed"))
+        {
+            Self::Constraint(Constraint::Check(what))
+        } else if says(&["result exceeds limit", "string or blob too big"]) {
+            Self::TooLarge
+        } else if says(&["no such table", "no such column", "has no column named"]) {
+            Self::Schema(message.to_owned())
+        } else if says(&[
+            "syntax error",
+            "no such function",
+            "duplicate column name",
+            "already exists",
+            "no such index",
+            "ambiguous column",
+            "incomplete input",
+            "within a transaction",
+            "no transaction is active",
+            "Wrong number of parameters",
+            "datatype mismatch",
+            "misuse",
+        ]) {
+            Self::Statement(message.to_owned())
+        } else {
+            Self::Unavailable(message.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_kind_from_the_message() {
+        assert_eq!(Error::from_message("database is locked"), Error::Busy);
+        assert_eq!(Error::from_message("database table is locked"), Error::Busy);
+        assert_eq!(
+            Error::from_message("UNIQUE constraint failed: orchestrator_agents.name"),
+            Error::Constraint(Constraint::Unique("orchestrator_agents.name".to_owned()))
+        );
+        assert_eq!(
+            Error::from_message("FOREIGN KEY constraint failed"),
+            Error::Constraint(Constraint::ForeignKey)
+        );
+        assert_eq!(
+            Error::from_message("query result exceeds limit of 134217728 bytes"),
+            Error::TooLarge
+        );
+        assert!(matches!(
+            Error::from_message("no such table: agents"),
+            Error::Schema(_)
+        ));
+        assert!(matches!(
+            Error::from_message("near \"SELEC\": syntax error"),
+            Error::Statement(_)
+        ));
+        assert!(matches!(
+            Error::from_message("disk I/O error"),
+            Error::Unavailable(_)
+        ));
+    }
+}

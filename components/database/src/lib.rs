@@ -1,0 +1,232 @@
+//! The database port: what a handler may ask of SQLite, whoever answers.
+//!
+//! A [`Connection`] is synchronous, since that is what keeps a transaction whole: between `BEGIN` and `COMMIT`
+//! there is no `await`, so no other request of the same component instance can slip in. Waiting for the write lock
+//! is the one thing that must not be synchronous, as it would hold up every request of the instance; so both
+//! adapters answer [`Error::Busy`] at once, and [`Database`] sleeps between tries.
+//!
+//! Two adapters: Spin's SQLite interface inside a component (`spin`), rusqlite outside of one (`native`).
+
+mod error;
+mod migrate;
+#[cfg(feature = "native")]
+pub mod native;
+mod row;
+mod select;
+#[cfg(target_family = "wasm")]
+mod spin;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub use error::{Constraint, Error};
+pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
+pub use row::{Row, Value};
+pub use select::{Select, containing};
+
+/// How long a request waits for the write lock before it answers 503.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// First pause between two tries for the write lock; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// One SQLite connection.
+pub trait Connection {
+    /// Runs one statement with its positional parameters (`?1`, `?2`, …) and gives all its rows.
+    ///
+    /// The caller bounds the result (`LIMIT`): rows are held in memory.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at once where another connection holds the lock; the other kinds as SQLite reports them.
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error>;
+}
+
+/// Where connections come from: one a component instance, a pool outside.
+pub trait Backend: Send + Sync {
+    /// Lends a connection to `job` for the length of the call.
+    ///
+    /// # Errors
+    /// Those of `job`, or [`Error::Unavailable`] where no connection can be had.
+    fn with(&self, job: &mut dyn FnMut(&dyn Connection) -> Result<(), Error>) -> Result<(), Error>;
+
+    /// Waits without holding up other requests.
+    fn sleep(&self, pause: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// The handle that handlers hold. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    backend: Arc<dyn Backend>,
+    /// Whether the schema was seen to be current.
+    ready: Arc<AtomicBool>,
+}
+
+impl Database {
+    /// A database over `backend`. Nothing is opened until the first call.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self {
+            backend: Arc::new(backend),
+            ready: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// The label `default` of the Spin application.
+    #[cfg(target_family = "wasm")]
+    #[must_use]
+    pub fn spin() -> Self {
+        Self::new(spin::Spin::default())
+    }
+
+    /// Runs queries that change nothing. `job` may run again while the database is busy.
+    ///
+    /// # Errors
+    /// What `job` gives, or an [`Error`] of the database.
+    pub async fn read<T, E: From<Error>>(
+        &self,
+        mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.prepare().await?;
+        self.patiently(&mut job).await
+    }
+
+    /// Runs one statement that changes something and commits it.
+    ///
+    /// # Errors
+    /// An [`Error`] of the database; then nothing was written.
+    pub async fn write_one(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        self.read(|connection| connection.execute(sql, parameters))
+            .await
+    }
+
+    /// Runs `job` in a transaction that holds the write lock from its start, and commits when `job` gives `Ok`.
+    /// `job` may run again while the database is busy.
+    ///
+    /// # Errors
+    /// What `job` gives, or an [`Error`] of the database; then nothing was written.
+    pub async fn write<T, E: From<Error>>(
+        &self,
+        mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.prepare().await?;
+        self.patiently(&mut |connection| transaction(connection, &mut job))
+            .await
+    }
+
+    /// Whether the database answers, and the number of the last migration that it has seen.
+    ///
+    /// # Errors
+    /// An [`Error`] of the database, also where its schema is newer than this build.
+    pub async fn schema_version(&self) -> Result<i64, Error> {
+        self.read(migrate::version).await
+    }
+
+    /// Brings the schema up to date, unless it was seen to be already.
+    ///
+    /// # Errors
+    /// [`Error::NewerSchema`] where this build is too old for the file.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        if self.ready.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let version = self.patiently(&mut migrate::version).await?;
+        if version > SCHEMA_VERSION {
+            return Err(Error::NewerSchema { found: version });
+        }
+        if version < SCHEMA_VERSION {
+            self.patiently(&mut |connection: &dyn Connection| {
+                migrate::use_wal(connection)?;
+                transaction(connection, &mut migrate::apply)
+            })
+            .await?;
+        }
+        self.ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Runs `job` until no lock turns it away, at most for [`PATIENCE`].
+    async fn patiently<T, E: From<Error>>(
+        &self,
+        job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut outcome = None;
+            // The job's outcome, whose error may be anything, goes round the port; what the port has to know of it
+            // goes through.
+            let lent = self.backend.with(&mut |connection| {
+                let watched = Watched::new(connection);
+                outcome = Some(job(&watched));
+                watched.into_result()
+            });
+            match (lent, outcome) {
+                (Ok(()), Some(outcome)) => return outcome,
+                (Err(Error::Busy), _) if start.elapsed() < PATIENCE => {
+                    self.backend.sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                (Err(error @ Error::Schema(_)), _) => {
+                    // The file was replaced under us: look at its schema again at the next call.
+                    self.ready.store(false, Ordering::Relaxed);
+                    return Err(error.into());
+                }
+                (Err(error), None) => return Err(error.into()),
+                (Err(_), Some(outcome)) => return outcome,
+                (Ok(()), None) => {
+                    return Err(Error::Unavailable("no connection was lent".to_owned()).into());
+                }
+            }
+        }
+    }
+}
+
+/// A connection that remembers the first error that is about the database rather than about the statement.
+struct Watched<'a> {
+    connection: &'a dyn Connection,
+    noted: std::cell::RefCell<Option<Error>>,
+}
+
+impl<'a> Watched<'a> {
+    fn new(connection: &'a dyn Connection) -> Self {
+        Self {
+            connection,
+            noted: std::cell::RefCell::default(),
+        }
+    }
+
+    fn into_result(self) -> Result<(), Error> {
+        self.noted.into_inner().map_or(Ok(()), Err)
+    }
+}
+
+impl Connection for Watched<'_> {
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let result = self.connection.execute(sql, parameters);
+        if let Err(error @ (Error::Busy | Error::Schema(_) | Error::Unavailable(_))) = &result {
+            self.noted
+                .borrow_mut()
+                .get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+}
+
+/// Runs `job` between `BEGIN IMMEDIATE` and `COMMIT`; anything but success is rolled back.
+fn transaction<T, E: From<Error>>(
+    connection: &dyn Connection,
+    job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.execute("BEGIN IMMEDIATE", &[])?;
+    let result = job(connection).and_then(|value| {
+        connection.execute("COMMIT", &[])?;
+        Ok(value)
+    });
+    if result.is_err() {
+        // Fails only where SQLite has rolled back by itself already.
+        let _ = connection.execute("ROLLBACK", &[]);
+    }
+    result
+}

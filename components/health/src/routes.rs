@@ -1,0 +1,91 @@
+//! Whether the service and its database answer.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use database::{Database, Error};
+use http::{StatusCode, header};
+use http_api::{SERVICE, Settings};
+use serde::Serialize;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The routes of the group.
+pub fn routes(database: Database, settings: &Settings) -> Router {
+    Router::new()
+        .route("/", get(root))
+        .route("/health", get(health))
+        .with_state(App {
+            database,
+            database_path: settings.database_path.clone(),
+        })
+}
+
+#[derive(Clone)]
+struct App {
+    database: Database,
+    database_path: String,
+}
+
+#[derive(Serialize)]
+struct Root {
+    service: &'static str,
+    version: &'static str,
+    status: &'static str,
+}
+
+async fn root() -> Json<Root> {
+    Json(Root {
+        service: SERVICE,
+        version: VERSION,
+        status: "operational",
+    })
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    service: &'static str,
+    version: &'static str,
+    database: &'static str,
+    database_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_version: Option<i64>,
+    /// What is wrong, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+async fn health(State(app): State<App>) -> Response {
+    let mut health = Health {
+        status: "healthy",
+        service: SERVICE,
+        version: VERSION,
+        database: "connected",
+        database_path: app.database_path,
+        schema_version: None,
+        detail: None,
+    };
+    match app.database.schema_version().await {
+        Ok(version) => {
+            health.schema_version = Some(version);
+            Json(health).into_response()
+        }
+        Err(error) => {
+            health.status = "unhealthy";
+            match error {
+                Error::NewerSchema { found } => {
+                    health.schema_version = Some(found);
+                    health.detail = Some(error.to_string());
+                }
+                error => {
+                    eprintln!("{error}");
+                    health.database = "disconnected";
+                }
+            }
+            let retry = [(header::RETRY_AFTER, "5")];
+            (StatusCode::SERVICE_UNAVAILABLE, retry, Json(health)).into_response()
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Every error that a client sees is made here.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use database::Error;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400: the body did not arrive whole.
+    #[error("The body could not be read")]
+    Incomplete,
+    /// 404: no such path, or no row with that id.
+    #[error("{0}")]
+    NotFound(String),
+    /// 405; the router adds `Allow`.
+    #[error("Method Not Allowed")]
+    MethodNotAllowed,
+    /// 409: the request does not go with what is stored.
+    #[error("{0}")]
+    Conflict(String),
+    /// 413: the body has more bytes than are taken.
+    #[error("The body is larger than {limit} bytes")]
+    TooLarge {
+        /// The setting `MAX_BODY_BYTES`.
+        limit: usize,
+    },
+    /// 415: the body is not declared as JSON.
+    #[error("The body must be JSON: set Content-Type: application/json")]
+    NotJson,
+    /// 422: all that is wrong with a body or a query.
+    #[error("{} fields do not validate", .0.len())]
+    Invalid(Vec<Fault>),
+    /// 500: a setting of this host does not parse.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// 503 or 500: the database.
+    #[error(transparent)]
+    Database(#[from] Error),
+}
+
+impl ApiError {
+    /// 404 for a row: `Agent 17 not found`.
+    #[must_use]
+    pub fn unknown(what: &str, id: &str) -> Self {
+        Self::NotFound(format!("{what} {id} not found"))
+    }
+}
+
+/// One thing that is wrong with a body or a query.
+#[derive(Debug, Serialize)]
+pub struct Fault {
+    /// A word for the kind of fault, the same for every field.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Where it is: `["body", "name"]`, `["body", 17, "log_type"]`, `["query", "limit"]`.
+    pub loc: Vec<Location>,
+    /// A sentence for a person.
+    pub msg: String,
+    /// What was sent.
+    pub input: domain::Json,
+}
+
+/// A step on the way to a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Location {
+    /// The name of a field.
+    Field(&'static str),
+    /// A place in an array.
+    Index(usize),
+}
+
+#[derive(Serialize)]
+struct Detail<T> {
+    detail: T,
+}
+
+/// What a client may know of a database error, and whether trying again may help.
+fn of_database(error: &Error) -> (StatusCode, &'static str, Option<&'static str>) {
+    const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    match error {
+        Error::Busy => (
+            UNAVAILABLE,
+            "The database is busy, try again shortly",
+            Some("1"),
+        ),
+        Error::Schema(_) => (
+            UNAVAILABLE,
+            "The database is being set up, try again shortly",
+            Some("1"),
+        ),
+        Error::Unavailable(_) => (UNAVAILABLE, "The database is unreachable", Some("5")),
+        Error::TooLarge => (
+            UNAVAILABLE,
+            "A row is larger than this host can hand over",
+            Some("60"),
+        ),
+        Error::NewerSchema { .. } => (UNAVAILABLE, "", Some("60")),
+        Error::Constraint(_) => (
+            StatusCode::CONFLICT,
+            "The request conflicts with what is stored",
+            None,
+        ),
+        Error::Statement(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Internal Server Error",
+            None,
+        ),
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(faults) => {
+                let body = Json(Detail { detail: faults });
+                return (StatusCode::UNPROCESSABLE_ENTITY, body).into_response();
+            }
+            Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Database(error) => {
+                // The client is not told the details, so they go to the host's log.
+                eprintln!("{error}");
+                let (status, sentence, retry_after) = of_database(error);
+                let detail = match error {
+                    Error::NewerSchema { .. } => error.to_string(),
+                    _ => sentence.to_owned(),
+                };
+                let mut response = (status, Json(Detail { detail })).into_response();
+                if let Some(seconds) = retry_after {
+                    response
+                        .headers_mut()
+                        .insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+                }
+                return response;
+            }
+        };
+        let detail = self.to_string();
+        (status, Json(Detail { detail })).into_response()
+    }
+}

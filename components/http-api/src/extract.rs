@@ -1,0 +1,118 @@
+//! What handlers take from a request.
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::request::Parts;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+
+use crate::{ApiError, Fault, Fields, Input, Location};
+
+/// The setting `MAX_BODY_BYTES`, which [`crate::Api`] puts into each request.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
+/// A JSON object in the request's body.
+pub struct Body<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request).await?;
+        let value = parse(&bytes)?;
+        Fields::of_object(vec![Location::Field("body")], value)
+            .map_err(|fault| ApiError::Invalid(vec![fault]))?
+            .read()
+            .map(Self)
+    }
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
+    let limit = request
+        .extensions()
+        .get()
+        .map_or(usize::MAX, |BodyLimit(limit)| *limit);
+    if !is_json(request.headers()) {
+        return Err(ApiError::NotJson);
+    }
+    let declared = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(ApiError::TooLarge { limit });
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
+        Err(_) => Err(ApiError::Incomplete),
+    }
+}
+
+/// A body without a declared type is refused too: a browser sends one to any site without asking that site first
+/// (no preflight), so taking it would let any page write to a server on the visitor's machine.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let utf8 = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .all(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
+    let json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    json && utf8
+}
+
+fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
+    let fault = |kind, msg: String| {
+        ApiError::Invalid(vec![Fault {
+            kind,
+            loc: vec![Location::Field("body")],
+            msg,
+            input: domain::Json::stored("null".to_owned()),
+        }])
+    };
+    if bytes.is_empty() {
+        return Err(fault("missing", "Field required".to_owned()));
+    }
+    // Read to a value first, since a raw value may be nested without limit and hold numbers and characters that
+    // nobody can read.
+    serde_json::from_slice::<serde_json::Value>(bytes)
+        .and_then(|_| serde_json::from_slice(bytes))
+        .map_err(|error| fault("json_invalid", format!("JSON decode error: {error}")))
+}
+
+/// The parameters of the query string.
+pub struct Query<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        Fields::of_query(&pairs).read().map(Self)
+    }
+}
+
+/// The `{id}` of a path. Any text is an id: rows of other writers have any.
+pub struct Id(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            // The path is no UTF-8, so it names no row.
+            Err(_) => Err(ApiError::NotFound("Not Found".to_owned())),
+        }
+    }
+}

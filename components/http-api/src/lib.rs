@@ -1,0 +1,26 @@
+//! The HTTP conventions of every route group: what a body, a query, an error and a header look like.
+//!
+//! A route group gives its routes; [`Api`] adds what is the same everywhere (CORS, `OPTIONS`, trailing slashes, 404
+//! and 405 as JSON). Handlers take [`Body`] and [`Query`], whose types say by [`Input`] how they are read, and answer
+//! [`ApiError`] where something is wrong.
+
+mod cors;
+mod error;
+mod extract;
+mod input;
+mod page;
+mod service;
+mod settings;
+#[cfg(target_family = "wasm")]
+pub mod spin;
+
+pub use cors::Origins;
+pub use error::{ApiError, Fault, Location};
+pub use extract::{Body, Id, Query};
+pub use input::{Fields, Input, Raw, Violation, parse};
+pub use page::{Order, Page};
+pub use service::{Api, Created};
+pub use settings::Settings;
+
+/// The service's name, as `/` and `/health` give it.
+pub const SERVICE: &str = "orchestrator-web";

@@ -1,0 +1,41 @@
+//! A component's way in: settings from Spin's variables, the database of Spin's SQLite interface.
+
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use database::Database;
+use spin_sdk::http::Request;
+use spin_sdk::variables;
+
+use crate::{Api, ApiError, Settings};
+
+/// Answers one request with the routes that `routes` gives. They are made at the instance's first request and live
+/// as long as the instance, as does the database connection.
+pub async fn serve(request: Request, routes: fn(Database, &Settings) -> Router) -> Response {
+    static API: OnceLock<Api> = OnceLock::new();
+    let api = match API.get() {
+        Some(api) => api,
+        None => match settings().await {
+            Ok(settings) => API.get_or_init(|| {
+                let routes = routes(Database::spin(), &settings);
+                Api::new(routes, settings)
+            }),
+            Err(error) => return error.into_response(),
+        },
+    };
+    api.call(request).await
+}
+
+async fn settings() -> Result<Settings, ApiError> {
+    Settings::read(|name| async move {
+        variables::get(name)
+            .await
+            .map_err(|error| format!("{error:?}"))
+    })
+    .await
+    .map_err(|error| {
+        eprintln!("{error}");
+        ApiError::Misconfigured(error)
+    })
+}

@@ -1,0 +1,27 @@
+//! The component `runtime`: `/api/runtime`, running agents, their prompts and their logs.
+
+mod agents;
+mod logs;
+mod prompts;
+
+use axum::Router;
+use database::Database;
+use http_api::Settings;
+
+/// The routes of the group.
+pub fn routes(database: Database, _: &Settings) -> Router {
+    agents::routes()
+        .merge(prompts::routes())
+        .merge(logs::routes())
+        .with_state(database)
+}
+
+#[cfg(target_family = "wasm")]
+mod component {
+    use spin_sdk::http::{IntoResponse, Request};
+
+    #[spin_sdk::http_service]
+    async fn handle(request: Request) -> impl IntoResponse {
+        http_api::spin::serve(request, crate::routes).await
+    }
+}

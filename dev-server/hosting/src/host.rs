@@ -1,0 +1,170 @@
+//! All components of an application, behind one door.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use tokio::sync::Semaphore;
+use wasmtime::error::Context as _;
+use wasmtime::component::{Component as Wasm, Linker};
+use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime_wasi_http::Error as HttpError;
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
+
+use crate::component::{Instances, REQUEST_LIMIT};
+use crate::guest::Guest;
+use crate::manifest::Manifest;
+use crate::sqlite::Pool;
+
+/// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
+/// numbers, so that writes that wait for a lock leave room for reads.
+const IN_PROGRESS: usize = 128;
+/// How often a guest that computes lets others have a turn, and may be ended.
+const EPOCH: Duration = Duration::from_millis(10);
+/// The most instances alive at once, of all components: those at work and those that idle.
+const INSTANCES: u32 = 1000;
+
+/// The body of a component's response.
+pub type Body = UnsyncBoxBody<Bytes, HttpError>;
+
+/// The components of an application.
+pub struct Host {
+    manifest: Manifest,
+    components: BTreeMap<String, ProxyHandler<Instances>>,
+    reads: Semaphore,
+    writes: Semaphore,
+}
+
+/// Why a component gave no response.
+#[derive(Debug)]
+pub enum Failure {
+    /// No route of the manifest serves the path.
+    NoRoute,
+    /// The request took too long, or waited too long for its turn.
+    TimedOut,
+    /// The component failed.
+    Failed(anyhow::Error),
+}
+
+impl Host {
+    /// Loads every component of `manifest`; each database label stands for the file of `pool`.
+    ///
+    /// # Errors
+    /// Where a file is missing, is no component, or wants what no host offers.
+    pub fn load(manifest: Manifest, pool: &Arc<Pool>) -> Result<Self> {
+        let engine = engine()?;
+        let mut linker = Linker::new(&engine);
+        Guest::add_to_linker(&mut linker)?;
+        let mut components = BTreeMap::new();
+        for (id, component) in &manifest.components {
+            let source = component.source.display();
+            let wasm = Wasm::from_file(&engine, &component.source)
+                .with_context(|| format!("cannot load {source}: run `make build`"))?;
+            let instance = linker
+                .instantiate_pre(&wasm)
+                .with_context(|| format!("cannot link {source}"))?;
+            let component = Arc::new(component.clone());
+            let instances =
+                Instances::new(id, &engine, instance, component, Arc::clone(pool))
+                    .with_context(|| format!("{source} serves no HTTP"))?;
+            components.insert(id.clone(), ProxyHandler::new(instances));
+        }
+        Ok(Self {
+            manifest,
+            components,
+            reads: Semaphore::new(IN_PROGRESS),
+            writes: Semaphore::new(IN_PROGRESS),
+        })
+    }
+
+    /// Passes a request, whose URI is absolute, to the component that serves its path.
+    ///
+    /// # Errors
+    /// [`Failure`] where there is no response.
+    pub async fn handle<B>(&self, request: Request<B>) -> Result<Response<Body>, Failure>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let route = self
+            .manifest
+            .route(request.uri().path())
+            .ok_or(Failure::NoRoute)?;
+        let component = self.components.get(&route.component).ok_or(Failure::NoRoute)?;
+        let turns = match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
+            _ => &self.writes,
+        };
+        let Ok(Ok(_turn)) = tokio::time::timeout(REQUEST_LIMIT, turns.acquire()).await else {
+            return Err(Failure::TimedOut);
+        };
+        let request = request.map(|body| {
+            body.map_err(|error| HttpError::InternalError(Some(error.into().to_string())))
+                .boxed_unsync()
+        });
+        component
+            .handle((), request)
+            .await
+            .map_err(|error| Failure::new(&route.component, error))
+    }
+}
+
+impl Failure {
+    fn new(component: &str, error: wasmtime::Error) -> Self {
+        if error.is::<ExpirationError>() {
+            return Self::TimedOut;
+        }
+        let error = match error.downcast_ref::<InstantiationError<()>>() {
+            Some(failed) => anyhow::anyhow!("cannot make an instance: {:?}", failed.error),
+            None => anyhow::Error::from(error),
+        };
+        Self::Failed(error.context(format!("component {component}")))
+    }
+}
+
+fn engine() -> Result<Engine> {
+    let mut pooling = PoolingAllocationConfig::default();
+    pooling
+        .total_component_instances(INSTANCES)
+        .total_memories(INSTANCES)
+        .total_tables(2 * INSTANCES)
+        .total_stacks(INSTANCES)
+        .total_core_instances(8 * INSTANCES)
+        .linear_memory_keep_resident(1 << 20)
+        .table_keep_resident(1 << 16);
+    let pooled = with_allocation(InstanceAllocationStrategy::Pooling(pooling));
+    // The pool reserves terabytes of addresses, which not every system gives.
+    let engine = pooled.or_else(|error| {
+        tracing::warn!("no pool of instances: {error}");
+        with_allocation(InstanceAllocationStrategy::OnDemand)
+    })?;
+    tick(&engine);
+    Ok(engine)
+}
+
+fn with_allocation(strategy: InstanceAllocationStrategy) -> Result<Engine> {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(strategy)
+        .epoch_interruption(true)
+        .wasm_component_model_async(true)
+        .cache(Cache::from_file(None).ok());
+    Ok(Engine::new(&config)?)
+}
+
+/// Moves the engine's epoch on as long as the engine lives.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    std::thread::spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH);
+        }
+    });
+}

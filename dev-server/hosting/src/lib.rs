@@ -1,0 +1,14 @@
+//! Hosts the components as Spin does, from the same spin.toml.
+//!
+//! [`Manifest`] reads spin.toml, [`Host`] runs the components that it names: routes, variables, database labels. A
+//! crate of its own, since whatever depends on wasmtime is slow to build.
+
+mod component;
+mod guest;
+mod host;
+mod manifest;
+mod sqlite;
+
+pub use host::{Body, Failure, Host};
+pub use manifest::{Component, Manifest, Route};
+pub use sqlite::{Handle, Pool};

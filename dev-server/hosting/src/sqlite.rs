@@ -1,0 +1,252 @@
+//! Spin's SQLite interface over rusqlite.
+//!
+//! A component's connection is a handle. Each statement borrows a real connection from the pool and gives it back,
+//! unless it leaves a transaction open: then the handle keeps it until the transaction ends.
+//!
+//! Of all that write, one goes at a time: in this process they queue for a permit, in the order in which they came,
+//! and whoever holds it tries again while another process has the lock. SQLite itself never waits, and no thread
+//! does. A statement that found no way in within [`PATIENCE`] gets SQLite's own "database is locked".
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use database::native::{self, Rows};
+use database::{Error, PATIENCE};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::guest::bindings::spin::sqlite::sqlite as wit;
+
+/// The most bytes that one statement may give. A component asks for fewer rows where this is not enough.
+const MAX_RESULT_BYTES: usize = 16 << 20;
+/// How many connections stay open while nobody uses them.
+const IDLE_CONNECTIONS: usize = 32;
+/// The pause between two tries while another process has the lock.
+const PAUSE: Duration = Duration::from_millis(2);
+/// SQLite's words for a lock that somebody else holds.
+const LOCKED: &str = "database is locked";
+
+/// The connections of this process to one file.
+pub struct Pool {
+    path: PathBuf,
+    idle: Mutex<Vec<Open>>,
+    writer: Arc<Semaphore>,
+}
+
+/// A connection and the file that it was opened on, which another may have replaced since.
+struct Open {
+    connection: rusqlite::Connection,
+    file: Option<(u64, u64)>,
+}
+
+impl Pool {
+    /// A pool for the file at `path`. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            writer: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// Moves what is in the write-ahead log into the database file, at the end.
+    ///
+    /// # Errors
+    /// SQLite's message.
+    pub fn checkpoint(&self) -> Result<(), String> {
+        let open = self.take()?;
+        native::execute::<wit::Value, wit::Value>(
+            &open.connection,
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            &[],
+            usize::MAX,
+        )?;
+        Ok(())
+    }
+
+    fn take(&self) -> Result<Open, String> {
+        let file = self.file();
+        while let Some(open) = self.idle().pop() {
+            if open.file == file {
+                return Ok(open);
+            }
+        }
+        let connection = native::open(&self.path).map_err(|error| native::message(&error))?;
+        Ok(Open {
+            connection,
+            file: self.file(),
+        })
+    }
+
+    fn give_back(&self, open: Open) {
+        let mut idle = self.idle();
+        if idle.len() < IDLE_CONNECTIONS {
+            idle.push(open);
+        }
+    }
+
+    /// What tells this file from another of the same name.
+    fn file(&self) -> Option<(u64, u64)> {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        std::fs::metadata(&self.path).ok().map(identity)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A component's connection. Dropped inside a transaction, it takes that back: SQLite rolls back what a closed
+/// connection has left open.
+pub struct Handle {
+    pool: Arc<Pool>,
+    transaction: Option<Transaction>,
+}
+
+/// A connection with a transaction open, and the right to write.
+struct Transaction {
+    open: Open,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Handle {
+    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+        Self {
+            pool,
+            transaction: None,
+        }
+    }
+
+    /// Runs one statement.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: String,
+        parameters: Vec<wit::Value>,
+    ) -> Result<wit::QueryResult, wit::Error> {
+        let (transaction, result) = run(
+            &self.pool,
+            self.transaction.take(),
+            Arc::new((sql, parameters)),
+        )
+        .await
+        .map_err(wit::Error::Io)?;
+        self.transaction = transaction;
+        let Rows { columns, rows } = result.map_err(wit::Error::Io)?;
+        let rows = rows
+            .into_iter()
+            .map(|values| wit::RowResult { values })
+            .collect();
+        Ok(wit::QueryResult { columns, rows })
+    }
+}
+
+type Statement = Arc<(String, Vec<wit::Value>)>;
+type Outcome = (Option<Transaction>, Result<Rows<wit::Value>, String>);
+
+/// Runs a statement in `transaction`, or on its own. Gives the transaction that is open afterwards, if any.
+///
+/// # Errors
+/// Where no connection could be had.
+async fn run(
+    pool: &Arc<Pool>,
+    transaction: Option<Transaction>,
+    statement: Statement,
+) -> Result<Outcome, String> {
+    let deadline = Instant::now() + PATIENCE;
+    let inside = transaction.is_some();
+    let mut turn = match transaction {
+        Some(transaction) => transaction,
+        None => Transaction {
+            open: pool.take()?,
+            permit: None,
+        },
+    };
+    loop {
+        if turn.permit.is_none() && writes(&turn.open.connection, &statement.0) {
+            let queue = Arc::clone(&pool.writer).acquire_owned();
+            match timeout_at(deadline, queue).await {
+                Ok(permit) => turn.permit = permit.ok(),
+                Err(_) => {
+                    pool.give_back(turn.open);
+                    return Ok((None, Err(LOCKED.to_owned())));
+                }
+            }
+        }
+        let (done, result) = step(turn, Arc::clone(&statement)).await?;
+        turn = done;
+        if !turn.open.connection.is_autocommit() {
+            return Ok((Some(turn), result));
+        }
+        let locked = matches!(&result, Err(message) if Error::from_message(message) == Error::Busy);
+        if inside || !locked || Instant::now() >= deadline {
+            pool.give_back(turn.open);
+            return Ok((None, result));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Whether the statement may change the file. What does not prepare will say so when it runs.
+fn writes(connection: &rusqlite::Connection, sql: &str) -> bool {
+    connection
+        .prepare_cached(sql)
+        .is_ok_and(|statement| !statement.readonly())
+}
+
+/// Runs the statement on a thread that may block. Where the caller goes away meanwhile, the statement is
+/// interrupted.
+async fn step(
+    turn: Transaction,
+    statement: Statement,
+) -> Result<(Transaction, Result<Rows<wit::Value>, String>), String> {
+    let mut interrupt = Interrupt(Some(turn.open.connection.get_interrupt_handle()));
+    let outcome = tokio::task::spawn_blocking(move || {
+        let (sql, parameters) = &*statement;
+        let result = native::execute(&turn.open.connection, sql, parameters, MAX_RESULT_BYTES);
+        (turn, result)
+    })
+    .await
+    .map_err(|error| error.to_string());
+    interrupt.0 = None;
+    outcome
+}
+
+/// Interrupts a statement when dropped.
+struct Interrupt(Option<rusqlite::InterruptHandle>);
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.interrupt();
+        }
+    }
+}
+
+impl rusqlite::ToSql for wit::Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Real(number) => ValueRef::Real(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl From<ValueRef<'_>> for wit::Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Integer(number),
+            ValueRef::Real(number) => Self::Real(number),
+            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The settings: the environment, then `.env`, then the defaults that stand here.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use http_api::{Origins, Settings};
+use tracing_subscriber::EnvFilter;
+
+/// A setting, for `--help`, `.env.sample` and the code alike.
+pub struct Variable {
+    /// Its name in the environment.
+    pub name: &'static str,
+    /// What holds where it is not set.
+    pub default: &'static str,
+    /// What it is, in a few words.
+    pub help: &'static str,
+}
+
+/// All settings.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "DATABASE_PATH",
+        default: "./data/orchestrator.db",
+        help: "the SQLite file; its folder is made",
+    },
+    Variable {
+        name: "WEBSOCKET_PORT",
+        default: "8000",
+        help: "the port that is served; 0 takes a free one",
+    },
+    Variable {
+        name: "HOST",
+        default: "127.0.0.1",
+        help: "the address that is served; other machines reach any but a loopback address",
+    },
+    Variable {
+        name: "ALLOW_INSECURE",
+        default: "0",
+        help: "1 serves an address that other machines reach, open to everyone",
+    },
+    Variable {
+        name: "CORS_ORIGINS",
+        default: "http://localhost:5173,http://127.0.0.1:5173",
+        help: "whose pages may use the API: origins separated by commas, or * for any",
+    },
+    Variable {
+        name: "MAX_BODY_BYTES",
+        default: "2097152",
+        help: "the largest request body, in bytes",
+    },
+    Variable {
+        name: "RUST_LOG",
+        default: "info",
+        help: "what is logged: error, warn, info, debug or trace, also by module",
+    },
+];
+
+/// The settings, read.
+pub struct Config {
+    /// `DATABASE_PATH`.
+    pub database_path: PathBuf,
+    /// `HOST` and `WEBSOCKET_PORT`.
+    pub address: SocketAddr,
+    /// `CORS_ORIGINS`.
+    pub cors_origins: Origins,
+    /// `RUST_LOG`.
+    pub rust_log: String,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Config {
+    /// Reads the environment and, where there is one, `.env` in the current folder.
+    ///
+    /// # Errors
+    /// A sentence that names the variable which does not parse.
+    pub fn load() -> Result<Self> {
+        let file: BTreeMap<String, String> = match dotenvy::dotenv_iter() {
+            Ok(lines) => lines.collect::<Result<_, _>>().context(".env")?,
+            Err(error) if error.not_found() => BTreeMap::new(),
+            Err(error) => return Err(error).context(".env"),
+        };
+        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+    }
+
+    /// Reads each variable with `lookup`. An empty value counts as none.
+    ///
+    /// # Errors
+    /// A sentence that names the variable which does not parse.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let values: BTreeMap<&'static str, String> = VARIABLES
+            .iter()
+            .map(|variable| {
+                let value = lookup(variable.name).filter(|value| !value.trim().is_empty());
+                (variable.name, value.unwrap_or(variable.default.to_owned()))
+            })
+            .collect();
+        let read = |name: &'static str| values.get(name).map_or("", |value| value.trim());
+
+        let port: u16 = read("WEBSOCKET_PORT").parse().map_err(|_| {
+            anyhow!("WEBSOCKET_PORT: {:?} is not a port", read("WEBSOCKET_PORT"))
+        })?;
+        let address = (read("HOST"), port)
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut addresses| addresses.next())
+            .with_context(|| format!("HOST: {:?} is not an address", read("HOST")))?;
+        let allow_insecure = match read("ALLOW_INSECURE") {
+            "0" | "false" => false,
+            "1" | "true" => true,
+            other => bail!("ALLOW_INSECURE: {other:?} is neither 0 nor 1"),
+        };
+        if !is_loopback(address.ip()) && !allow_insecure {
+            bail!(
+                "HOST: other machines reach {}, and everyone there could write; set ALLOW_INSECURE=1 to serve it \
+                 all the same",
+                address.ip()
+            );
+        }
+        let cors_origins = Origins::parse(read("CORS_ORIGINS"))
+            .map_err(|error| anyhow!("CORS_ORIGINS: {error}"))?;
+        Settings::parse_max_body_bytes(read("MAX_BODY_BYTES"))
+            .map_err(|error| anyhow!("MAX_BODY_BYTES: {error}"))?;
+        EnvFilter::try_new(read("RUST_LOG")).map_err(|error| anyhow!("RUST_LOG: {error}"))?;
+        Ok(Self {
+            database_path: read("DATABASE_PATH").into(),
+            address,
+            cors_origins,
+            rust_log: read("RUST_LOG").to_owned(),
+            values,
+        })
+    }
+
+    /// The value of the Spin variable `name`: that of the environment variable of the same name in upper case.
+    #[must_use]
+    pub fn spin_variable(&self, name: &str) -> Option<String> {
+        self.values.get(name.to_uppercase().as_str()).cloned()
+    }
+
+    /// Makes the folder of the database.
+    ///
+    /// # Errors
+    /// A sentence that names the variable and the folder.
+    pub fn make_folder(&self) -> Result<()> {
+        let Some(folder) = self.database_path.parent() else {
+            bail!("DATABASE_PATH: {} is no file", self.database_path.display());
+        };
+        if folder.as_os_str().is_empty() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("DATABASE_PATH: cannot make the folder {}", folder.display()))
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// The settings for `--help`.
+#[must_use]
+pub fn help() -> String {
+    let mut text = "Environment (.env is read, the environment wins):\n".to_owned();
+    for Variable {
+        name,
+        default,
+        help,
+    } in VARIABLES
+    {
+        text.push_str(&format!("  {name}\n          {help} [default: {default}]\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &'static str) -> Result<Config> {
+        Config::from_lookup(move |wanted| (wanted == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let config = with("", "").expect("defaults parse");
+        assert_eq!(config.address.to_string(), "127.0.0.1:8000");
+        assert_eq!(config.database_path.to_str(), Some("./data/orchestrator.db"));
+        assert!(config.cors_origins.allow("http://localhost:5173"));
+        assert_eq!(config.spin_variable("max_body_bytes").as_deref(), Some("2097152"));
+    }
+
+    #[test]
+    fn what_does_not_parse_is_named() {
+        for (name, value) in [
+            ("WEBSOCKET_PORT", "80000"),
+            ("HOST", "not a host"),
+            ("HOST", "0.0.0.0"),
+            ("ALLOW_INSECURE", "perhaps"),
+            ("CORS_ORIGINS", "localhost"),
+            ("MAX_BODY_BYTES", "-1"),
+            ("RUST_LOG", "a=b=c"),
+        ] {
+            let error = with(name, value).err().expect(value).to_string();
+            assert!(error.starts_with(&format!("{name}: ")), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_none() {
+        assert_eq!(with("WEBSOCKET_PORT", " ").expect("parses").address.port(), 8000);
+    }
+
+    #[test]
+    fn the_sample_lists_every_variable_with_its_default() {
+        let sample = include_str!("../../.env.sample");
+        let lines: Vec<&str> = sample.lines().filter(|line| line.contains('=')).collect();
+        let expected: Vec<String> = VARIABLES
+            .iter()
+            .map(|variable| format!("#{}={}", variable.name, variable.default))
+            .collect();
+        assert_eq!(lines, expected);
+    }
+}
