@@ -98,9 +98,9 @@ impl Config {
             .collect();
         let read = |name: &'static str| values.get(name).map_or("", |value| value.trim());
 
-        let port: u16 = read("WEBSOCKET_PORT").parse().map_err(|_| {
-            anyhow!("WEBSOCKET_PORT: {:?} is not a port", read("WEBSOCKET_PORT"))
-        })?;
+        let port: u16 = read("WEBSOCKET_PORT")
+            .parse()
+            .map_err(|_| anyhow!("WEBSOCKET_PORT: {:?} is not a port", read("WEBSOCKET_PORT")))?;
         let address = (read("HOST"), port)
             .to_socket_addrs()
             .ok()
@@ -168,7 +168,9 @@ pub fn help() -> String {
         help,
     } in VARIABLES
     {
-        text.push_str(&format!("  {name}\n          {help} [default: {default}]\n"));
+        text.push_str(&format!(
+            "  {name}\n          {help} [default: {default}]\n"
+        ));
     }
     text
 }
@@ -185,9 +187,15 @@ mod tests {
     fn defaults_are_those_of_the_specification() {
         let config = with("", "").expect("defaults parse");
         assert_eq!(config.address.to_string(), "127.0.0.1:8000");
-        assert_eq!(config.database_path.to_str(), Some("./data/orchestrator.db"));
+        assert_eq!(
+            config.database_path.to_str(),
+            Some("./data/orchestrator.db")
+        );
         assert!(config.cors_origins.allow("http://localhost:5173"));
-        assert_eq!(config.spin_variable("max_body_bytes").as_deref(), Some("2097152"));
+        assert_eq!(
+            config.spin_variable("max_body_bytes").as_deref(),
+            Some("2097152")
+        );
     }
 
     #[test]
@@ -209,7 +217,10 @@ mod tests {
 
     #[test]
     fn an_empty_value_counts_as_none() {
-        assert_eq!(with("WEBSOCKET_PORT", " ").expect("parses").address.port(), 8000);
+        assert_eq!(
+            with("WEBSOCKET_PORT", " ").expect("parses").address.port(),
+            8000
+        );
     }
 
     #[test]

@@ -127,7 +127,9 @@ async fn pass(State(app): State<App>, mut request: Request) -> Response {
                 "The request took too long, try again shortly",
             );
             let retry_after = HeaderValue::from_static("5");
-            response.headers_mut().insert(header::RETRY_AFTER, retry_after);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, retry_after);
             response
         }
         Failure::Failed(error) => {

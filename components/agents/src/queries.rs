@@ -47,7 +47,11 @@ pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Vec<Definitio
 }
 
 pub(crate) fn find(db: &dyn Connection, id: &str) -> Result<Definition, ApiError> {
-    const SQL: &str = concat!("SELECT ", columns!(), " FROM orchestrator_agents WHERE id = ?1");
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orchestrator_agents WHERE id = ?1"
+    );
     db.execute(SQL, &[id.into()])?
         .into_iter()
         .next()
@@ -109,9 +113,8 @@ pub(crate) fn update(db: &dyn Connection, id: &str, changes: &Changes) -> Result
         parameters.push(change.is_some().into());
         parameters.push(change.flatten().into());
     }
-    db.execute(SQL, &parameters).map_err(|error| {
-        name_taken(error, changes.name.as_deref().unwrap_or_default())
-    })?;
+    db.execute(SQL, &parameters)
+        .map_err(|error| name_taken(error, changes.name.as_deref().unwrap_or_default()))?;
     Ok(())
 }
 
@@ -132,7 +135,9 @@ fn unknown(id: &str) -> ApiError {
 fn name_taken(error: Error, name: &str) -> ApiError {
     match error {
         Error::Constraint(Constraint::Unique(column)) if column == "orchestrator_agents.name" => {
-            ApiError::Conflict(format!("An orchestrator agent named {name:?} exists already"))
+            ApiError::Conflict(format!(
+                "An orchestrator agent named {name:?} exists already"
+            ))
         }
         error => error.into(),
     }

@@ -40,10 +40,7 @@ async fn create(
     })
 }
 
-async fn read(
-    State(database): State<Database>,
-    Id(id): Id,
-) -> Result<Json<Definition>, ApiError> {
+async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Definition>, ApiError> {
     let definition = database.read(|db| queries::find(db, &id)).await?;
     Ok(Json(definition))
 }
@@ -62,10 +59,7 @@ async fn update(
     Ok(Json(definition))
 }
 
-async fn delete(
-    State(database): State<Database>,
-    Id(id): Id,
-) -> Result<StatusCode, ApiError> {
+async fn delete(State(database): State<Database>, Id(id): Id) -> Result<StatusCode, ApiError> {
     queries::delete(&database, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -50,9 +50,11 @@ impl Error {
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         let after = |prefix: &str| {
-            message
-                .find(prefix)
-                .map(|at| message[at + prefix.len()..].trim_start_matches(": ").to_owned())
+            message.find(prefix).map(|at| {
+                message[at + prefix.len()..]
+                    .trim_start_matches(": ")
+                    .to_owned()
+            })
         };
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         if says(&["is locked", "SQLITE_BUSY", "SQLITE_LOCKED"]) {

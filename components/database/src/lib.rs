@@ -162,23 +162,21 @@ impl Database {
                 outcome = Some(job(&watched));
                 watched.into_result()
             });
-            match (lent, outcome) {
-                (Ok(()), Some(outcome)) => return outcome,
-                (Err(Error::Busy), _) if start.elapsed() < PATIENCE => {
+            match &lent {
+                Err(Error::Busy) if start.elapsed() < PATIENCE => {
                     self.backend.sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
                 }
-                (Err(error @ Error::Schema(_)), _) => {
-                    // The file was replaced under us: look at its schema again at the next call.
-                    self.ready.store(false, Ordering::Relaxed);
-                    return Err(error.into());
-                }
-                (Err(error), None) => return Err(error.into()),
-                (Err(_), Some(outcome)) => return outcome,
-                (Ok(()), None) => {
-                    return Err(Error::Unavailable("no connection was lent".to_owned()).into());
-                }
+                // The file was replaced under us: look at its schema again at the next call.
+                Err(Error::Schema(_)) => self.ready.store(false, Ordering::Relaxed),
+                _ => {}
             }
+            return match (outcome, lent) {
+                (Some(outcome), _) => outcome,
+                (None, Err(error)) => Err(error.into()),
+                (None, Ok(())) => Err(Error::Unavailable("no connection".to_owned()).into()),
+            };
         }
     }
 }
@@ -206,9 +204,7 @@ impl Connection for Watched<'_> {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
         let result = self.connection.execute(sql, parameters);
         if let Err(error @ (Error::Busy | Error::Schema(_) | Error::Unavailable(_))) = &result {
-            self.noted
-                .borrow_mut()
-                .get_or_insert_with(|| error.clone());
+            self.noted.borrow_mut().get_or_insert_with(|| error.clone());
         }
         result
     }

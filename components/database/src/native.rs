@@ -54,11 +54,7 @@ where
 {
     let run = || -> Result<Rows<V>, Failure> {
         let mut statement = connection.prepare_cached(sql)?;
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut cursor = statement.query(rusqlite::params_from_iter(parameters))?;
         let mut rows = Vec::new();
         let mut bytes = 0;

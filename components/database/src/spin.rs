@@ -4,6 +4,7 @@
 //! late. The synchronous `execute` gives all rows in one call and is twice as fast. This is the one place that calls
 //! it.
 
+#[expect(clippy::same_length_and_capacity, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

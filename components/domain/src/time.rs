@@ -57,7 +57,10 @@ impl Timestamp {
     /// earlier one: without the zone and without zeros at the end of the decimals.
     #[must_use]
     pub fn lower_bound(&self) -> &str {
-        self.0.trim_end_matches('Z').trim_end_matches("000").trim_end_matches('.')
+        self.0
+            .trim_end_matches('Z')
+            .trim_end_matches("000")
+            .trim_end_matches('.')
     }
 }
 
@@ -92,9 +95,18 @@ mod tests {
     #[test]
     fn every_writer_s_form_comes_out_as_ours() {
         assert_eq!(stored("2026-02-05 10:00:00"), "2026-02-05T10:00:00.000Z");
-        assert_eq!(stored("2026-02-05T10:00:00.123456"), "2026-02-05T10:00:00.123Z");
-        assert_eq!(stored("2026-02-05T10:00:00.123Z"), "2026-02-05T10:00:00.123Z");
-        assert_eq!(stored("2026-02-05T10:00:00+02:00"), "2026-02-05T08:00:00.000Z");
+        assert_eq!(
+            stored("2026-02-05T10:00:00.123456"),
+            "2026-02-05T10:00:00.123Z"
+        );
+        assert_eq!(
+            stored("2026-02-05T10:00:00.123Z"),
+            "2026-02-05T10:00:00.123Z"
+        );
+        assert_eq!(
+            stored("2026-02-05T10:00:00+02:00"),
+            "2026-02-05T08:00:00.000Z"
+        );
         assert_eq!(stored("2026-02-05"), "2026-02-05T00:00:00.000Z");
         assert_eq!(stored("yesterday"), "yesterday");
     }

@@ -109,11 +109,23 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_schema() {
-        assert_eq!(PromptType::VARIANTS, ["adw", "command", "followup", "correction", "tool_call"]);
-        assert_eq!(LogLevel::VARIANTS, ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
+        assert_eq!(
+            PromptType::VARIANTS,
+            ["adw", "command", "followup", "correction", "tool_call"]
+        );
+        assert_eq!(
+            LogLevel::VARIANTS,
+            ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+        );
         assert_eq!("warning".parse(), Ok(LogLevel::Warning));
-        assert_eq!(AgentStatus::from_name("pending"), Some(AgentStatus::Initializing));
-        assert_eq!(AgentStatus::from_name("running"), Some(AgentStatus::Executing));
+        assert_eq!(
+            AgentStatus::from_name("pending"),
+            Some(AgentStatus::Initializing)
+        );
+        assert_eq!(
+            AgentStatus::from_name("running"),
+            Some(AgentStatus::Executing)
+        );
         assert_eq!(AgentStatus::from_name("Failed"), None);
     }
 }

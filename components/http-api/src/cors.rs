@@ -35,7 +35,9 @@ impl Origins {
                 if valid {
                     Ok(origin)
                 } else {
-                    Err(format!("{origin:?} is not an origin like http://localhost:5173"))
+                    Err(format!(
+                        "{origin:?} is not an origin like http://localhost:5173"
+                    ))
                 }
             })
             .collect::<Result<_, _>>()
@@ -103,7 +105,8 @@ mod tests {
 
     #[test]
     fn origins_are_read() {
-        let origins = Origins::parse(" http://localhost:5173/, https://Board.example ,").unwrap_or_default();
+        let origins =
+            Origins::parse(" http://localhost:5173/, https://Board.example ,").unwrap_or_default();
         assert!(origins.allow("http://localhost:5173"));
         assert!(origins.allow("https://board.example"));
         assert!(!origins.allow("http://localhost:51730"));

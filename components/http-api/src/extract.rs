@@ -64,7 +64,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     let utf8 = parts
         .filter_map(|parameter| parameter.split_once('='))
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .all(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
+        .all(|(_, charset)| {
+            charset
+                .trim()
+                .trim_matches('"')
+                .eq_ignore_ascii_case("utf-8")
+        });
     let json = essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"));
     json && utf8

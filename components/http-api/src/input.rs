@@ -148,10 +148,6 @@ impl<'a> Fields<'a> {
     }
 
     /// A change to a field that may be null: `None` where it stays as it is, `Some(None)` where it becomes null.
-    #[expect(
-        clippy::option_option,
-        reason = "that is how a patch tells the two apart"
-    )]
     pub fn nullable_change<T>(
         &mut self,
         name: &'static str,
@@ -214,6 +210,7 @@ pub mod parse {
     }
 
     /// Text of so many characters.
+    #[must_use]
     pub fn text_of(length: RangeInclusive<usize>) -> impl Parse<String> {
         move |raw| {
             let text = text(raw)?;
@@ -293,6 +290,7 @@ pub mod parse {
     }
 
     /// An integer within bounds.
+    #[must_use]
     pub fn integer(range: RangeInclusive<i64>) -> impl Parse<i64> {
         move |raw| {
             let digits = match raw {

@@ -14,7 +14,8 @@ use crate::extract::BodyLimit;
 use crate::{ApiError, Settings, cors};
 
 /// What a preflight for a path that is not there is told, so that the page gets to see the 404.
-const ALL_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+const ALL_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// The routes of a group with the conventions around them. Cheap to clone.
 #[derive(Clone)]

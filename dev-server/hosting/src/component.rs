@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{Engine, Result, Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::WasiHttpView;
 
 use crate::guest::Guest;
 use crate::manifest::Component;

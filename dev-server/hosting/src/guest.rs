@@ -91,10 +91,7 @@ impl WasiHttpView for Guest {
 impl sqlite::Host for Guest {}
 
 impl sqlite::HostConnection for Guest {
-    async fn open(
-        &mut self,
-        label: String,
-    ) -> Result<Result<Resource<Handle>, sqlite::Error>> {
+    async fn open(&mut self, label: String) -> Result<Result<Resource<Handle>, sqlite::Error>> {
         if !self.component.databases.contains(&label) {
             return Ok(Err(sqlite::Error::AccessDenied));
         }
@@ -125,7 +122,8 @@ impl<T> variables::HostWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         name: String,
     ) -> Result<Result<String, variables::Error>> {
-        let value = accessor.with(|mut access| access.get().component.variables.get(&name).cloned());
+        let value =
+            accessor.with(|mut access| access.get().component.variables.get(&name).cloned());
         Ok(value.ok_or(variables::Error::Undefined(name)))
     }
 }

@@ -10,8 +10,8 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::Semaphore;
-use wasmtime::error::Context as _;
 use wasmtime::component::{Component as Wasm, Linker};
+use wasmtime::error::Context as _;
 use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
@@ -69,9 +69,8 @@ impl Host {
                 .instantiate_pre(&wasm)
                 .with_context(|| format!("cannot link {source}"))?;
             let component = Arc::new(component.clone());
-            let instances =
-                Instances::new(id, &engine, instance, component, Arc::clone(pool))
-                    .with_context(|| format!("{source} serves no HTTP"))?;
+            let instances = Instances::new(id, &engine, instance, component, Arc::clone(pool))
+                .with_context(|| format!("{source} serves no HTTP"))?;
             components.insert(id.clone(), ProxyHandler::new(instances));
         }
         Ok(Self {
@@ -95,7 +94,10 @@ impl Host {
             .manifest
             .route(request.uri().path())
             .ok_or(Failure::NoRoute)?;
-        let component = self.components.get(&route.component).ok_or(Failure::NoRoute)?;
+        let component = self
+            .components
+            .get(&route.component)
+            .ok_or(Failure::NoRoute)?;
         let turns = match *request.method() {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,

@@ -49,11 +49,7 @@ impl Manifest {
             .with_context(|| format!("in the manifest {}", path.display()))
     }
 
-    fn parse(
-        text: &str,
-        folder: &Path,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self> {
+    fn parse(text: &str, folder: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let file: File = toml::from_str(text)?;
         if file.spin_manifest_version != 2 {
             bail!("only manifests of version 2 are known");

@@ -174,13 +174,11 @@ async fn run(
     loop {
         if turn.permit.is_none() && writes(&turn.open.connection, &statement.0) {
             let queue = Arc::clone(&pool.writer).acquire_owned();
-            match timeout_at(deadline, queue).await {
-                Ok(permit) => turn.permit = permit.ok(),
-                Err(_) => {
-                    pool.give_back(turn.open);
-                    return Ok((None, Err(LOCKED.to_owned())));
-                }
-            }
+            let Ok(permit) = timeout_at(deadline, queue).await else {
+                pool.give_back(turn.open);
+                return Ok((None, Err(LOCKED.to_owned())));
+            };
+            turn.permit = permit.ok();
         }
         let (done, result) = step(turn, Arc::clone(&statement)).await?;
         turn = done;

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 /// A prompt, as a client sees it.
 #[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are named as the columns are"
+)]
 pub(crate) struct Prompt {
     pub(crate) id: String,
     pub(crate) agent_id: String,

@@ -1,0 +1,57 @@
+# The developer's front door. Each target does its own set-up.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev build components test lint bench up migrate clean install-backend setup-db dev-backend
+
+CARGO := cargo
+# The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
+NATIVE := $(or $(CARGO_TARGET_DIR),target)
+ORCHESTRATOR := $(NATIVE)/release/orchestrator
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+
+setup: ## Install what the build needs: the wasm target, and see that there is a C compiler
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang"; exit 1; }
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2" || rustup target add wasm32-wasip2
+
+components: setup ## Build the three components
+	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health
+
+build: components ## Build the components and the dev-server
+	$(CARGO) build --locked --release -p dev-server
+
+dev: build ## Serve everything on http://localhost:8000
+	@$(ORCHESTRATOR) serve
+
+test: components ## Run all tests
+	$(CARGO) test --locked --release --workspace
+
+lint: setup ## Check format, lints and dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+		else echo "cargo-deny is not installed: dependencies are not checked"; fi
+
+bench: build ## Measure, and write docs/benchmark.md
+	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } || \
+		{ echo "wrk is missing: install it with your package manager"; exit 1; }
+	$(CARGO) run --locked --release -p bench
+
+up: components ## Serve REST with Spin on DATABASE_PATH
+	@scripts/up
+
+migrate: ## Bring the database at DATABASE_PATH up to date
+	$(CARGO) run --locked --release -p dev-server -- migrate
+
+clean: ## Remove what was built (the data stay)
+	$(CARGO) clean
+	rm -rf target
+
+# The names that the specification uses.
+install-backend: build ## The same as build
+setup-db: migrate ## The same as migrate
+dev-backend: dev ## The same as dev
