@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
+use database::PATIENCE;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -16,7 +17,7 @@ use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocat
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 
-use crate::component::{Instances, REQUEST_LIMIT};
+use crate::component::Instances;
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::sqlite::Pool;
@@ -102,7 +103,7 @@ impl Host {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
-        let Ok(Ok(_turn)) = tokio::time::timeout(REQUEST_LIMIT, turns.acquire()).await else {
+        let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, turns.acquire()).await else {
             return Err(Failure::TimedOut);
         };
         let request = request.map(|body| {
