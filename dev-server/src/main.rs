@@ -1,5 +1,6 @@
 //! The command `orchestrator`.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let config = Config::load()?;
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.rust_log))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -26,7 +26,7 @@ use crate::sqlite::Pool;
 /// numbers, so that writes that wait for a lock leave room for reads.
 const IN_PROGRESS: usize = 128;
 /// How often a guest that computes lets others have a turn, and may be ended.
-const EPOCH: Duration = Duration::from_millis(10);
+const EPOCH: Duration = Duration::from_millis(20);
 /// The most instances alive at once, of all components: those at work and those that idle.
 const INSTANCES: u32 = 1000;
 

@@ -12,7 +12,7 @@ use super::hub::Hub;
 use super::source::{Error, Source};
 
 /// How often the thread looks whether another process has committed.
-const INTERVAL: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(10);
 /// The least time between two looks, so that many commits make one batch.
 const LEAST_INTERVAL: Duration = Duration::from_millis(2);
 /// How often it looks whether the file is still the same.
