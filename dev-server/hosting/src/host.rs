@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -39,6 +40,13 @@ pub struct Host {
     components: BTreeMap<String, ProxyHandler<Instances>>,
     reads: Semaphore,
     writes: Semaphore,
+    closing: Arc<AtomicBool>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Why a component gave no response.
@@ -61,6 +69,7 @@ impl Host {
         let engine = engine()?;
         let mut linker = Linker::new(&engine);
         Guest::add_to_linker(&mut linker)?;
+        let closing = Arc::new(AtomicBool::new(false));
         let mut components = BTreeMap::new();
         for (id, component) in &manifest.components {
             let source = component.source.display();
@@ -70,8 +79,15 @@ impl Host {
                 .instantiate_pre(&wasm)
                 .with_context(|| format!("cannot link {source}"))?;
             let component = Arc::new(component.clone());
-            let instances = Instances::new(id, &engine, instance, component, Arc::clone(pool))
-                .with_context(|| format!("{source} serves no HTTP"))?;
+            let instances = Instances::new(
+                id,
+                &engine,
+                instance,
+                component,
+                Arc::clone(pool),
+                Arc::clone(&closing),
+            )
+            .with_context(|| format!("{source} serves no HTTP"))?;
             components.insert(id.clone(), ProxyHandler::new(instances));
         }
         Ok(Self {
@@ -79,6 +95,7 @@ impl Host {
             components,
             reads: Semaphore::new(IN_PROGRESS),
             writes: Semaphore::new(IN_PROGRESS),
+            closing,
         })
     }
 
