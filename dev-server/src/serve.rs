@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that we take from a client.
 const LONGEST_REQUEST_ID: usize = 128;
+/// The target of the line for each response, so that `RUST_LOG=info,access=warn` leaves just those out.
+const ACCESS: &str = "access";
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -178,6 +180,7 @@ async fn trace(mut request: Request, next: Next) -> Response {
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     let id = id.unwrap_or(HeaderValue::from_static(""));
     info!(
+        target: ACCESS,
         request_id = id.to_str().unwrap_or_default(),
         %method,
         path,
