@@ -123,6 +123,7 @@ async fn trace(mut request: Request, next: Next) -> Response {
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     let id = id.unwrap_or(HeaderValue::from_static(""));
     info!(
+        target: "access",
         request_id = id.to_str().unwrap_or_default(),
         %method,
         path,
