@@ -7,6 +7,7 @@
 mod cases;
 mod ceiling;
 mod data;
+mod feed;
 mod report;
 mod servers;
 mod table;
@@ -99,7 +100,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         report.add(None, servers.measure(&case, &wrk).await?);
     }
 
-    let text = report.to_markdown(arguments.seconds)?;
+    drop(servers);
+    drop(sizes);
+    let feed = feed::measure(folder.path()).await?;
+
+    let text = format!("{}\n{feed}", report.to_markdown(arguments.seconds)?);
     print!("{text}");
     std::fs::write(&arguments.output, text)
         .with_context(|| format!("cannot write {}", arguments.output.display()))

@@ -27,14 +27,10 @@ pub(crate) struct Servers {
 impl Servers {
     /// Starts each on its database.
     pub(crate) async fn start(dev_server: &Path, ceiling: &Path) -> Result<Self> {
-        let bench = std::env::current_exe()?;
-        let orchestrator = Command::new(bench.with_file_name("orchestrator"));
-        let mut natively = Command::new(bench);
+        let mut natively = Command::new(std::env::current_exe()?);
         natively.arg("ceiling");
         Ok(Self {
-            dev_server: Server::start(orchestrator, dev_server)
-                .await
-                .context("the dev-server (`cargo build --release -p dev-server` makes it)")?,
+            dev_server: Server::start_dev_server(dev_server).await?,
             ceiling: Server::start(natively, ceiling)
                 .await
                 .context("the ceiling")?,
@@ -51,13 +47,45 @@ impl Servers {
     }
 }
 
-struct Server {
-    address: String,
-    /// Held for its end: it is killed on drop.
-    _process: Child,
+/// One server.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: String,
+    /// It is killed on drop.
+    process: Child,
 }
 
 impl Server {
+    /// Starts the dev-server on its database.
+    pub(crate) async fn start_dev_server(database: &Path) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("orchestrator");
+        Self::start(Command::new(program), database)
+            .await
+            .context("the dev-server (`cargo build --release -p dev-server` makes it)")
+    }
+
+    /// The processor time that it has used, in hundredths of a second.
+    pub(crate) fn processor_ticks(&self) -> Result<f64> {
+        let stat = self.proc("stat")?;
+        // After the name, which ends with the last parenthesis, the 12th and 13th fields.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        ticks.map(|ticks| Ok(ticks.parse::<f64>()?)).sum()
+    }
+
+    /// The memory that it has, in MiB.
+    pub(crate) fn memory_mib(&self) -> Result<f64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(kib.context("no VmRSS")?.parse::<f64>()? / 1024.0)
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let id = self.process.id().context("the server has ended")?;
+        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    }
+
     async fn start(mut command: Command, database: &Path) -> Result<Self> {
         // Every setting has its default, whatever the environment and `.env` say.
         command.envs(
@@ -94,9 +122,6 @@ impl Server {
                 eprintln!("{line}");
             }
         });
-        Ok(Self {
-            address,
-            _process: process,
-        })
+        Ok(Self { address, process })
     }
 }
