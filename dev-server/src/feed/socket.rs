@@ -100,6 +100,9 @@ pub(super) async fn connect(
         return response;
     };
     upgrade
+        // The usual 128 KiB for each client would be what most of the memory goes to.
+        .read_buffer_size(MAX_MESSAGE_BYTES)
+        .write_buffer_size(0)
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .on_upgrade(move |socket| Client::new(feed, socket, parameters, place).run())
