@@ -7,7 +7,6 @@
     reason = "a test may fail"
 )]
 
-#[path = "../support/mod.rs"]
 mod support;
 #[macro_use]
 mod app;
@@ -19,5 +18,6 @@ mod health;
 mod locks;
 mod methods;
 mod paths;
+mod process;
 mod query_plans;
 mod runtime;

@@ -17,16 +17,19 @@ use super::client::{Body, Request, Response};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// `orchestrator` in the folder `folder`, with nothing of this process's environment that it would read.
-pub(crate) fn orchestrator(folder: &Path) -> Command {
+pub(crate) fn bare(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orchestrator"));
-    for name in dev_server::config::VARIABLES {
-        command.env_remove(name.name);
+    for variable in dev_server::config::VARIABLES {
+        command.env_remove(variable.name);
     }
+    command.current_dir(folder).env("NO_COLOR", "1");
     command
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .arg("--manifest")
-        .arg(manifest());
+}
+
+/// The same with the spin.toml of this repository.
+pub(crate) fn orchestrator(folder: &Path) -> Command {
+    let mut command = bare(folder);
+    command.arg("--manifest").arg(manifest());
     command
 }
 
