@@ -343,7 +343,7 @@ pub(crate) fn redacted(mut value: Value) -> Value {
     value
 }
 
-/// Whether `text` is a UUIDv7 in lower case.
+/// Whether `text` is a UUID of version 7 in lower case.
 pub(crate) fn is_id(text: &str) -> bool {
     has_form(text, "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx")
 }

@@ -50,7 +50,7 @@ async fn reads_go_on_and_the_write_waits(setup: Setup) {
         })
     };
     let create = create(&app, "waits");
-    for _ in 0..100 {
+    for _ in 0..50 {
         assert_eq!(app.list("/api/agents", "name").await, ["there before"]);
         app.get("/health").await.json(200);
         app.get("/api/runtime/logs").await.json(200);

@@ -22,7 +22,7 @@ fn components(toml: &Table) -> &Table {
 fn every_component_is_built_and_has_a_route() {
     let toml = spin_toml();
     let routes = toml["trigger"]["http"].as_array().unwrap();
-    let routed: BTreeMap<&str, &str> = routes
+    let by_component: BTreeMap<&str, &str> = routes
         .iter()
         .map(|route| {
             (
@@ -36,10 +36,13 @@ fn every_component_is_built_and_has_a_route() {
         ("health", "/..."),
         ("runtime", "/api/runtime/..."),
     ];
-    assert_eq!(routed, BTreeMap::from(expected));
+    assert_eq!(by_component, BTreeMap::from(expected));
     let folder = manifest().parent().unwrap().to_owned();
     for (name, component) in components(&toml) {
-        assert!(routed.contains_key(name.as_str()), "{name} has no route");
+        assert!(
+            by_component.contains_key(name.as_str()),
+            "{name} has no route"
+        );
         let source = component["source"].as_str().unwrap();
         assert!(
             folder.join(source).exists(),
@@ -53,7 +56,7 @@ fn every_component_is_built_and_has_a_route() {
             "{name}"
         );
     }
-    assert_eq!(components(&toml).len(), routed.len());
+    assert_eq!(components(&toml).len(), by_component.len());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use super::client::{Body, Request, Response};
 
 /// How long anything may take before a test gives up.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// `orchestrator` in the folder `folder`, with nothing of this process's environment that it would read.
 pub(crate) fn bare(folder: &Path) -> Command {
