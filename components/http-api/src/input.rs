@@ -245,15 +245,19 @@ pub mod parse {
         word(raw, AgentStatus::from_name)
     }
 
-    /// Agent statuses, separated by commas.
+    /// Agent statuses, separated by commas, each once.
     ///
     /// # Errors
     /// `enum` where one is unknown.
     pub fn agent_statuses(raw: Raw<'_>) -> Result<Vec<AgentStatus>, Violation> {
-        text(raw)?
-            .split(',')
-            .map(|word| agent_status(Raw::Text(word.trim())))
-            .collect()
+        let mut statuses = Vec::new();
+        for word in text(raw)?.split(',') {
+            let status = agent_status(Raw::Text(word.trim()))?;
+            if !statuses.contains(&status) {
+                statuses.push(status);
+            }
+        }
+        Ok(statuses)
     }
 
     fn word<T: VariantNames>(

@@ -1,0 +1,451 @@
+//! The schema on databases of every origin.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Barrier};
+
+use database::native::Native;
+use database::{Database, Error, MIGRATIONS, SCHEMA_VERSION, statements};
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use rusqlite::{Batch, Connection};
+use tempfile::TempDir;
+
+/// The tables and columns that the existing service has.
+const OLD: [(&str, &str); 7] = [
+    (
+        "orchestrator_agents",
+        "id, name, description, agent_type, capabilities, default_model, created_at, updated_at",
+    ),
+    (
+        "agents",
+        "id, orchestrator_agent_id, session_id, parent_agent_id, status, context, config, started_at, completed_at, \
+         cost_usd, error_message",
+    ),
+    (
+        "prompts",
+        "id, agent_id, prompt_type, prompt_name, prompt_text, response_text, status, model_used, tokens_input, \
+         tokens_output, cost_usd, latency_ms, created_at, completed_at, error_message",
+    ),
+    (
+        "agent_logs",
+        "id, agent_id, log_level, log_type, message, details, created_at",
+    ),
+    (
+        "system_logs",
+        "id, log_level, component, message, details, created_at",
+    ),
+    (
+        "orchestrator_chat",
+        "id, session_id, role, content, created_at",
+    ),
+    (
+        "ai_developer_workflows",
+        "id, name, status, agent_id, metadata",
+    ),
+];
+
+/// A file that is not there yet, in a folder of its own.
+struct File(TempDir);
+
+impl File {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A database of the existing service.
+    fn legacy() -> Self {
+        let file = Self::new();
+        file.open()
+            .execute_batch(include_str!("fixtures/legacy.sql"))
+            .unwrap();
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("test.db")
+    }
+
+    /// A connection as any other process has it.
+    fn open(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn migrate(&self) -> Result<i64, Error> {
+        migrate(&self.path())
+    }
+}
+
+/// What a start does: brings the file up to date, through connections of its own.
+fn migrate(path: &Path) -> Result<i64, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(Database::new(Native::file(path)).schema_version())
+}
+
+/// Everything in the file: its version, its journal, each table, index and trigger, each row with its types.
+fn dump(connection: &Connection) -> Vec<String> {
+    let mut lines = schema(connection);
+    let tables = texts(
+        connection,
+        "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+    );
+    for table in tables {
+        let columns = texts(
+            connection,
+            &format!("SELECT name FROM pragma_table_info('{table}')"),
+        );
+        lines.extend(rows(connection, &table, &columns.join(", ")));
+    }
+    lines
+}
+
+fn schema(connection: &Connection) -> Vec<String> {
+    let mut lines = Vec::new();
+    for pragma in ["user_version", "journal_mode"] {
+        let sql = format!("SELECT '{pragma} = ' || {pragma} FROM pragma_{pragma}");
+        lines.extend(texts(connection, &sql));
+    }
+    lines.extend(texts(
+        connection,
+        "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name",
+    ));
+    lines
+}
+
+/// The rows of a table, each value in SQL's own notation, which tells 3 from 3.0 from '3'.
+fn rows(connection: &Connection, table: &str, columns: &str) -> Vec<String> {
+    let quoted: Vec<String> = columns
+        .split(", ")
+        .map(|column| format!("quote({column})"))
+        .collect();
+    let sql = format!(
+        "SELECT '{table}: ' || concat_ws(', ', {}) FROM {table} ORDER BY rowid",
+        quoted.join(", ")
+    );
+    texts(connection, &sql)
+}
+
+fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// The schema of a database that our migrations made.
+fn fresh() -> Vec<String> {
+    let file = File::new();
+    file.migrate().unwrap();
+    schema(&file.open())
+}
+
+#[test]
+fn an_empty_file_gets_everything() {
+    let file = File::new();
+    assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+    let dump = dump(&file.open());
+    assert_eq!(dump[0], format!("user_version = {SCHEMA_VERSION}"));
+    assert_eq!(dump[1], "journal_mode = wal");
+    for table in [
+        "orchestrator_agents",
+        "agents",
+        "prompts",
+        "agent_logs",
+        "system_logs",
+    ] {
+        let start = format!("table {table}: ");
+        assert!(dump.iter().any(|line| line.starts_with(&start)), "{table}");
+    }
+    for index in [
+        "idx_agents_session",
+        "idx_agents_orch",
+        "idx_prompts_agent",
+        "idx_prompts_status",
+        "idx_agent_logs_agent",
+        "idx_system_logs_level",
+    ] {
+        let start = format!("index {index}: ");
+        assert!(dump.iter().any(|line| line.starts_with(&start)), "{index}");
+    }
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    let file = File::new();
+    file.migrate().unwrap();
+    let before = dump(&file.open());
+    assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+    assert_eq!(dump(&file.open()), before);
+}
+
+#[test]
+fn starts_at_once_take_turns() {
+    let expected = fresh();
+    for starts in [2, 8] {
+        for file in [File::new(), File::legacy()] {
+            let barrier = Arc::new(Barrier::new(starts));
+            let threads: Vec<_> = (0..starts)
+                .map(|_| {
+                    let (path, barrier) = (file.path(), Arc::clone(&barrier));
+                    std::thread::spawn(move || {
+                        barrier.wait();
+                        migrate(&path)
+                    })
+                })
+                .collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), Ok(SCHEMA_VERSION));
+            }
+            let found = schema(&file.open());
+            assert_eq!(found[..2], expected[..2]);
+            let names = |lines: &[String]| -> Vec<String> {
+                let name = |line: &String| line.split(':').next().unwrap_or_default().to_owned();
+                lines.iter().map(name).collect()
+            };
+            for name in names(&expected) {
+                assert!(names(&found).contains(&name), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_of_the_existing_service_stays() {
+    let file = File::legacy();
+    let old = |connection: &Connection| -> Vec<String> {
+        OLD.iter()
+            .flat_map(|(table, columns)| rows(connection, table, columns))
+            .chain(texts(
+                connection,
+                "SELECT name || seq FROM sqlite_sequence ORDER BY name",
+            ))
+            .collect()
+    };
+    let before = old(&file.open());
+    assert_eq!(before.len(), 15);
+    assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+    assert_eq!(old(&file.open()), before);
+
+    let after = dump(&file.open());
+    file.migrate().unwrap();
+    assert_eq!(dump(&file.open()), after);
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let file = File::legacy();
+    let foreign = "SELECT type || name || sql FROM sqlite_schema WHERE sql IS NOT NULL AND (tbl_name IN \
+                   ('orchestrator_chat', 'ai_developer_workflows') OR name = 'update_orchestrator_agents_updated_at')";
+    let before = texts(&file.open(), foreign);
+    assert_eq!(before.len(), 3);
+    file.migrate().unwrap();
+    assert_eq!(texts(&file.open(), foreign), before);
+}
+
+/// The columns of a table with their types and rules, in order.
+fn columns(connection: &Connection, table: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT concat_ws(' ', name, type, \"notnull\", dflt_value, pk) FROM pragma_table_info('{table}')"
+    );
+    texts(connection, &sql)
+}
+
+#[test]
+fn an_upgraded_database_has_what_a_fresh_one_has() {
+    let (upgraded, fresh) = (File::legacy(), File::new());
+    upgraded.migrate().unwrap();
+    fresh.migrate().unwrap();
+    let (upgraded, fresh) = (upgraded.open(), fresh.open());
+    for (table, _) in &OLD[..5] {
+        assert_eq!(columns(&upgraded, table), columns(&fresh, table), "{table}");
+        let keys = format!(
+            "SELECT concat_ws(' ', \"table\", \"from\", \"to\", on_delete) FROM pragma_foreign_key_list('{table}') \
+             ORDER BY 1"
+        );
+        assert_eq!(texts(&upgraded, &keys), texts(&fresh, &keys), "{table}");
+    }
+    let ours = "SELECT type || ' ' || name FROM sqlite_schema WHERE type IN ('index', 'trigger') AND name NOT IN \
+                ('update_orchestrator_agents_updated_at') AND name NOT LIKE 'sqlite_autoindex_%' ORDER BY 1";
+    assert_eq!(texts(&upgraded, ours), texts(&fresh, ours));
+}
+
+#[test]
+fn old_rows_get_the_defaults_of_new_columns() {
+    let file = File::legacy();
+    file.migrate().unwrap();
+    let connection = file.open();
+    let definitions = rows(
+        &connection,
+        "orchestrator_agents",
+        "metadata, is_active, version",
+    );
+    assert_eq!(definitions, ["orchestrator_agents: NULL, 1, 1"; 3]);
+    let added = "metadata, updated_at, heartbeat_at, lease_seconds, cancel_requested, version";
+    assert_eq!(
+        rows(&connection, "agents", added),
+        ["agents: NULL, NULL, NULL, NULL, 0, 1"; 3]
+    );
+}
+
+#[test]
+fn writers_that_know_the_old_columns_go_on_working() {
+    let file = File::legacy();
+    file.migrate().unwrap();
+    let python = file.open();
+    python
+        .execute_batch(
+            "INSERT INTO agents (id, orchestrator_agent_id, session_id, parent_agent_id, status, context, config, \
+             started_at, cost_usd) VALUES ('a4', 'UPPER CASE', 's3', NULL, 'executing', NULL, NULL, \
+             '2026-02-07T10:00:00.123456', 0.0); \
+             UPDATE agents SET status = 'completed', completed_at = '2026-02-07 10:00:05', error_message = NULL \
+             WHERE id = 'a4'; \
+             INSERT INTO agent_logs (agent_id, log_level, log_type, message, details, created_at) \
+             VALUES ('a4', 'INFO', 'milestone', 'x', NULL, '2026-02-07 10:00:05'); \
+             INSERT INTO prompts (id, agent_id, prompt_type, prompt_text) VALUES ('p3', 'a4', 'adw', 'x'); \
+             INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ('d4', 'New', 'utility');",
+        )
+        .unwrap();
+    let version = texts(
+        &python,
+        "SELECT version || status FROM agents WHERE id = 'a4'",
+    );
+    assert_eq!(version, ["2completed"]);
+    let id = texts(
+        &python,
+        "SELECT id || '' FROM agent_logs ORDER BY id DESC LIMIT 1",
+    );
+    assert_eq!(id, ["4"], "an id that was used is not used again");
+}
+
+#[test]
+fn a_half_way_database_gets_the_rest() {
+    for done in 0..MIGRATIONS.len() {
+        let file = File::new();
+        let connection = file.open();
+        for statement in MIGRATIONS[..done]
+            .iter()
+            .flat_map(|migration| statements(migration))
+        {
+            connection.execute_batch(statement).unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", i64::try_from(done).unwrap())
+            .unwrap();
+        assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+        assert_eq!(schema(&file.open()), fresh());
+    }
+}
+
+#[test]
+fn a_column_that_is_there_already_does_no_harm() {
+    let file = File::legacy();
+    file.open()
+        .execute_batch("ALTER TABLE orchestrator_agents ADD COLUMN metadata TEXT; UPDATE orchestrator_agents SET metadata = '{}'")
+        .unwrap();
+    assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+    let metadata = rows(&file.open(), "orchestrator_agents", "metadata");
+    assert_eq!(metadata, ["orchestrator_agents: '{}'"; 3]);
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_half_done() {
+    let file = File::new();
+    // In the way of the last migration.
+    file.open()
+        .execute_batch("CREATE VIEW idx_agents_status AS SELECT 1")
+        .unwrap();
+    let before = dump(&file.open());
+    file.migrate().unwrap_err();
+    let mut after = dump(&file.open());
+    assert_eq!(after.remove(1), "journal_mode = wal");
+    assert!(
+        before
+            .iter()
+            .filter(|line| !line.starts_with("journal_mode"))
+            .eq(&after)
+    );
+    // With the obstacle gone, all is well.
+    file.open()
+        .execute_batch("DROP VIEW idx_agents_status")
+        .unwrap();
+    assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
+    assert_eq!(schema(&file.open()), fresh());
+}
+
+#[test]
+fn a_newer_schema_is_left_alone() {
+    let file = File::new();
+    file.migrate().unwrap();
+    file.open()
+        .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
+        .unwrap();
+    let before = dump(&file.open());
+    let found = SCHEMA_VERSION + 1;
+    let error = file.migrate().unwrap_err();
+    assert_eq!(error, Error::NewerSchema { found });
+    assert!(
+        error.to_string().contains(&format!("version {found}")),
+        "{error}"
+    );
+    assert_eq!(dump(&file.open()), before);
+}
+
+#[test]
+fn a_locked_database_is_waited_for() {
+    let file = File::new();
+    let foreign = file.open();
+    foreign
+        .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")
+        .unwrap();
+    let path = file.path();
+    let start = std::thread::spawn(move || migrate(&path));
+    // It cannot be done while the lock is held, however long it has tried.
+    for _ in 0..200 {
+        assert_eq!(
+            texts(&file.open(), "SELECT name FROM sqlite_schema"),
+            [""; 0]
+        );
+    }
+    assert!(!start.is_finished());
+    foreign.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(start.join().unwrap(), Ok(SCHEMA_VERSION));
+}
+
+#[test]
+fn each_piece_of_a_migration_is_one_statement() {
+    let connection = Connection::open_in_memory().unwrap();
+    for (nr, migration) in MIGRATIONS.iter().enumerate() {
+        let mut count = 0;
+        for piece in statements(migration) {
+            assert!(piece.ends_with(';'), "of migration {}: {piece}", nr + 1);
+            let mut batch = Batch::new(&connection, piece);
+            let mut first = match batch.next() {
+                Ok(Some(statement)) => statement,
+                other => panic!("of migration {}: {other:?} for {piece}", nr + 1),
+            };
+            first.raw_execute().unwrap();
+            drop(first);
+            assert!(
+                matches!(batch.next(), Ok(None)),
+                "of migration {}: {piece}",
+                nr + 1
+            );
+            count += 1;
+        }
+        // Nothing was lost between the pieces.
+        let code: String = migration
+            .lines()
+            .filter(|line| !line.starts_with("--"))
+            .collect();
+        let pieces: String = statements(migration)
+            .flat_map(str::lines)
+            .filter(|line| !line.starts_with("--"))
+            .collect();
+        assert_eq!(
+            pieces.split_whitespace().count(),
+            code.split_whitespace().count()
+        );
+        assert!(count > 0);
+    }
+}

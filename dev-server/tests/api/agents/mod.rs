@@ -1,0 +1,7 @@
+//! `/api/agents`
+
+mod create;
+mod delete;
+mod list;
+mod read;
+mod update;

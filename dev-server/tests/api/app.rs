@@ -1,0 +1,382 @@
+//! The backend under test, and short ways to talk to it.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use database::native::Native;
+use database::{Backend, Database, Error, Value as Sql};
+use http_api::{Api, Origins, Settings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::client::{Request, Response};
+use crate::support::server::{Connection, Server};
+
+/// Makes two tests of each case: natively in memory, and over HTTP with the components.
+macro_rules! on_every_host {
+    ($($case:ident),* $(,)?) => {$(
+        mod $case {
+            use $crate::app::{Host, TestApp};
+
+            #[tokio::test]
+            async fn native() {
+                super::$case(TestApp::start(Host::Memory).await).await;
+            }
+
+            #[tokio::test]
+            async fn wasm() {
+                super::$case(TestApp::start(Host::Components).await).await;
+            }
+        }
+    )*};
+}
+
+/// Makes two tests of each case that sets the backend up itself, on a file: natively, and with the components.
+macro_rules! on_a_file {
+    ($($case:ident),* $(,)?) => {$(
+        mod $case {
+            use $crate::app::{Host, Setup};
+
+            #[tokio::test]
+            async fn native() {
+                super::$case(Setup::new(Host::File)).await;
+            }
+
+            #[tokio::test]
+            async fn wasm() {
+                super::$case(Setup::new(Host::Components)).await;
+            }
+        }
+    )*};
+}
+
+/// Where the handlers run, and on what.
+#[derive(Clone, Copy)]
+pub(crate) enum Host {
+    /// In this process, on a database in memory.
+    Memory,
+    /// In this process, on a file.
+    File,
+    /// In the components of a server, on a file.
+    Components,
+}
+
+/// A backend that is not started yet, for cases that need one of their own making.
+pub(crate) struct Setup {
+    host: Host,
+    folder: TempDir,
+    cors_origins: &'static str,
+    max_body_bytes: usize,
+}
+
+impl Setup {
+    /// With the default settings.
+    pub(crate) fn new(host: Host) -> Self {
+        Self {
+            host,
+            folder: tempfile::tempdir().unwrap(),
+            cors_origins: "http://localhost:5173,http://127.0.0.1:5173",
+            max_body_bytes: 2_097_152,
+        }
+    }
+
+    /// With `MAX_BODY_BYTES`.
+    pub(crate) fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// With `CORS_ORIGINS`.
+    pub(crate) fn cors_origins(mut self, origins: &'static str) -> Self {
+        self.cors_origins = origins;
+        self
+    }
+
+    /// A connection to the file as another process would have it, before the backend starts or while it runs.
+    pub(crate) fn foreign(&self) -> rusqlite::Connection {
+        foreign(&self.path())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    /// Starts the backend. Its schema is only sure to be there after the first request.
+    pub(crate) async fn start(self) -> TestApp {
+        let path = self.path();
+        let backend = match self.host {
+            Host::Memory => self.native(Native::memory().unwrap()),
+            Host::File => self.native(Native::file(&path)),
+            Host::Components => {
+                let environment = [
+                    ("CORS_ORIGINS", self.cors_origins),
+                    ("MAX_BODY_BYTES", &self.max_body_bytes.to_string()),
+                ];
+                let server = Server::start(&path, &environment);
+                let connection = tokio::sync::Mutex::new(Some(server.connect().await));
+                Running::Components { server, connection }
+            }
+        };
+        TestApp {
+            path,
+            running: backend,
+            folder: self.folder,
+        }
+    }
+
+    fn native(&self, native: Native) -> Running {
+        let native = Arc::new(native);
+        let database = Database::new(Shared(Arc::clone(&native)));
+        let settings = Settings {
+            database_path: self.path().display().to_string(),
+            cors_origins: Origins::parse(self.cors_origins).unwrap(),
+            max_body_bytes: self.max_body_bytes,
+        };
+        let routes = agents::routes(database.clone(), &settings)
+            .merge(runtime::routes(database.clone(), &settings))
+            .merge(health::routes(database, &settings));
+        Running::Native {
+            api: Api::new(routes, settings),
+            native,
+        }
+    }
+}
+
+/// A backend that runs, with a database of its own.
+pub(crate) struct TestApp {
+    running: Running,
+    path: PathBuf,
+    #[expect(dead_code, reason = "it is removed when dropped")]
+    folder: TempDir,
+}
+
+enum Running {
+    Native {
+        api: Api,
+        native: Arc<Native>,
+    },
+    Components {
+        server: Server,
+        /// The connection of the requests that come one after the other.
+        connection: tokio::sync::Mutex<Option<Connection>>,
+    },
+}
+
+impl TestApp {
+    /// A backend with the default settings and an empty database.
+    pub(crate) async fn start(host: Host) -> Self {
+        let app = Setup::new(host).start().await;
+        app.get("/health").await.json(200);
+        app
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, request: Request) -> Response {
+        match &self.running {
+            Running::Native { api, .. } => {
+                // As over a socket, others have their turn.
+                tokio::task::yield_now().await;
+                let response = api.call(request.build()).await;
+                Response::read(response).await.expect("a body")
+            }
+            Running::Components { server, connection } => {
+                let kept = connection.lock().await.take();
+                let mut used = match kept {
+                    Some(kept) => kept,
+                    None => server.connect().await,
+                };
+                let response = used.send(request).await;
+                if response.header("connection") != "close" && response.status != 413 {
+                    *connection.lock().await = Some(used);
+                }
+                response
+            }
+        }
+    }
+
+    /// GET.
+    pub(crate) async fn get(&self, uri: impl Into<String>) -> Response {
+        self.send(Request::new("GET", uri)).await
+    }
+
+    /// A list by GET, as the values of `field`.
+    pub(crate) async fn list(&self, uri: impl Into<String>, field: &str) -> Vec<String> {
+        let uri = uri.into();
+        let list = self.get(uri).await.json(200);
+        let list = list.as_array().expect("an array");
+        list.iter()
+            .map(|row| match &row[field] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+            .collect()
+    }
+
+    /// POST of JSON.
+    pub(crate) async fn post(&self, uri: &str, body: Value) -> Response {
+        self.send(Request::new("POST", uri).json(body.to_string()))
+            .await
+    }
+
+    /// PUT of JSON.
+    pub(crate) async fn put(&self, uri: &str, body: Value) -> Response {
+        self.send(Request::new("PUT", uri).json(body.to_string()))
+            .await
+    }
+
+    /// PATCH of JSON.
+    pub(crate) async fn patch(&self, uri: &str, body: Value) -> Response {
+        self.send(Request::new("PATCH", uri).json(body.to_string()))
+            .await
+    }
+
+    /// DELETE.
+    pub(crate) async fn delete(&self, uri: &str) -> Response {
+        self.send(Request::new("DELETE", uri)).await
+    }
+
+    /// Makes a definition and gives its id.
+    pub(crate) async fn definition(&self, name: &str) -> String {
+        let body = json!({"name": name, "agent_type": "builder"});
+        id(&self.post("/api/agents", body).await.json(201))
+    }
+
+    /// Makes a runtime agent and gives its id.
+    pub(crate) async fn agent(&self, definition: &str, session: &str) -> String {
+        let body = json!({"orchestrator_agent_id": definition, "session_id": session});
+        id(&self.post("/api/runtime/agents", body).await.json(201))
+    }
+
+    /// The faults of a 422: their type and place.
+    pub(crate) fn faults(response: &Response) -> Vec<(String, Value)> {
+        let body = response.json(422);
+        let faults = body["detail"].as_array().expect("an array");
+        faults
+            .iter()
+            .map(|fault| {
+                assert!(fault["msg"].as_str().is_some_and(|msg| !msg.is_empty()));
+                assert!(fault.as_object().unwrap().contains_key("input"));
+                let kind = fault["type"].as_str().expect("a type");
+                (kind.to_owned(), fault["loc"].clone())
+            })
+            .collect()
+    }
+
+    /// Runs one statement as another process would. Gives the first column of the first row, if any.
+    #[track_caller]
+    pub(crate) fn sql(&self, sql: &str) -> Sql {
+        match &self.running {
+            Running::Native { native, .. } if matches!(**native, Native::Memory(_)) => {
+                let mut first = Sql::Null;
+                native
+                    .with(&mut |connection| {
+                        let mut rows = connection.execute(sql, &[])?.into_iter();
+                        first = rows.next().map_or(Sql::Null, |mut row| row.value());
+                        Ok(())
+                    })
+                    .expect(sql);
+                first
+            }
+            _ => {
+                let connection = self.foreign();
+                let mut statement = connection.prepare(sql).expect(sql);
+                let mut rows = statement.query([]).expect(sql);
+                let row = rows.next().expect(sql);
+                row.map_or(Sql::Null, |row| row.get_ref(0).unwrap().into())
+            }
+        }
+    }
+
+    /// How many rows `table` has.
+    #[track_caller]
+    pub(crate) fn count(&self, table: &str) -> i64 {
+        match self.sql(&format!("SELECT count(*) FROM {table}")) {
+            Sql::Integer(count) => count,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A connection to the file as another process would have it.
+    pub(crate) fn foreign(&self) -> rusqlite::Connection {
+        foreign(&self.path)
+    }
+
+    /// Where the database is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn foreign(path: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.busy_timeout(Duration::from_secs(30)).unwrap();
+    connection
+        .pragma_update(None, "foreign_keys", true)
+        .unwrap();
+    connection
+}
+
+/// The id of what came back.
+pub(crate) fn id(row: &Value) -> String {
+    row["id"].as_str().expect("an id").to_owned()
+}
+
+/// `value` with every id and time of ours replaced by a word, for snapshots.
+pub(crate) fn redacted(mut value: Value) -> Value {
+    match &mut value {
+        Value::String(text) if is_time(text) => value = "[time]".into(),
+        Value::String(text) if is_id(text) => value = "[id]".into(),
+        Value::Array(items) => {
+            for item in items {
+                *item = redacted(item.take());
+            }
+        }
+        Value::Object(members) => {
+            for member in members.values_mut() {
+                *member = redacted(member.take());
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Whether `text` is a UUID of version 7 in lower case.
+pub(crate) fn is_id(text: &str) -> bool {
+    has_form(text, "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx")
+}
+
+/// Whether `text` is a time as we write it.
+pub(crate) fn is_time(text: &str) -> bool {
+    has_form(text, "dddd-dd-ddTdd:dd:dd.dddZ")
+}
+
+fn has_form(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text
+            .bytes()
+            .zip(form.bytes())
+            .all(|(byte, form)| match form {
+                b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+                b'd' => byte.is_ascii_digit(),
+                form => byte == form,
+            })
+}
+
+/// A backend that the test holds too.
+struct Shared(Arc<Native>);
+
+impl Backend for Shared {
+    fn with(
+        &self,
+        job: &mut dyn FnMut(&dyn database::Connection) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.0.with(job)
+    }
+
+    fn sleep(&self, pause: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.0.sleep(pause)
+    }
+}

@@ -1,0 +1,110 @@
+//! spin.toml against what is built and what the dev-server knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dev_server::config::VARIABLES;
+use toml::{Table, Value};
+
+use crate::support::server::manifest;
+
+fn spin_toml() -> Table {
+    std::fs::read_to_string(manifest())
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+fn components(toml: &Table) -> &Table {
+    toml["component"].as_table().unwrap()
+}
+
+#[test]
+fn every_component_is_built_and_has_a_route() {
+    let toml = spin_toml();
+    let routes = toml["trigger"]["http"].as_array().unwrap();
+    let by_component: BTreeMap<&str, &str> = routes
+        .iter()
+        .map(|route| {
+            (
+                route["component"].as_str().unwrap(),
+                route["route"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("agents", "/api/agents/..."),
+        ("health", "/..."),
+        ("runtime", "/api/runtime/..."),
+    ];
+    assert_eq!(by_component, BTreeMap::from(expected));
+    let folder = manifest().parent().unwrap().to_owned();
+    for (name, component) in components(&toml) {
+        assert!(
+            by_component.contains_key(name.as_str()),
+            "{name} has no route"
+        );
+        let source = component["source"].as_str().unwrap();
+        assert!(
+            folder.join(source).exists(),
+            "{source} is not there: run `make components`"
+        );
+        let command = component["build"]["command"].as_str().unwrap();
+        assert!(command.ends_with(&format!("-p {name}")), "{command}");
+        assert_eq!(
+            component["sqlite_databases"],
+            Value::from(vec!["default"]),
+            "{name}"
+        );
+    }
+    assert_eq!(components(&toml).len(), by_component.len());
+}
+
+#[test]
+fn every_variable_is_one_of_the_environment_with_the_same_default() {
+    let toml = spin_toml();
+    let declared = toml["variables"].as_table().unwrap();
+    for (name, variable) in declared {
+        let known = VARIABLES
+            .iter()
+            .find(|known| known.name == name.to_uppercase());
+        let known = known.unwrap_or_else(|| panic!("{name} is no variable of the dev-server"));
+        assert_eq!(variable["default"].as_str(), Some(known.default), "{name}");
+    }
+    let names: BTreeSet<&str> = declared.keys().map(String::as_str).collect();
+    for (id, component) in components(&toml) {
+        let given = component["variables"].as_table().unwrap();
+        let given: BTreeSet<&str> = given
+            .iter()
+            .map(|(name, value)| {
+                assert_eq!(value.as_str(), Some(&*format!("{{{{ {name} }}}}")), "{id}");
+                name.as_str()
+            })
+            .collect();
+        assert_eq!(given, names, "{id}");
+    }
+}
+
+#[test]
+fn every_source_is_watched() {
+    let toml = spin_toml();
+    let folder = manifest().parent().unwrap().to_owned();
+    for (id, component) in components(&toml) {
+        let watch = component["build"]["watch"].as_array().unwrap();
+        let watch: Vec<&str> = watch.iter().map(|glob| glob.as_str().unwrap()).collect();
+        for glob in [
+            "components/**/*.rs",
+            "sql/*.sql",
+            "wit/**/*.wit",
+            "Cargo.lock",
+        ] {
+            assert!(watch.contains(&glob), "{id} does not watch {glob}");
+        }
+        for glob in watch {
+            let start = glob.split('*').next().unwrap();
+            assert!(
+                folder.join(start).exists(),
+                "{id} watches {glob}, which is not there"
+            );
+        }
+    }
+}

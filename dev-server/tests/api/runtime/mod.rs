@@ -1,0 +1,5 @@
+//! `/api/runtime`
+
+mod agents;
+mod logs;
+mod prompts;
