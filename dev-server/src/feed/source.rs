@@ -84,7 +84,9 @@ impl Source {
 
     /// The changes after `seq`, in order, at most [`PAGE`] of them. `None` where some of them were pruned.
     pub(super) fn changes(&self, seq: i64) -> Result<Option<Vec<Change>>, Error> {
-        let mut statement = self.connection.prepare_cached(
+        // Both queries must see the same log.
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut statement = transaction.prepare_cached(
             "SELECT seq, op, entity_id, payload FROM change_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
         let changes = statement
@@ -106,7 +108,7 @@ impl Source {
         // Numbers are given without gaps, so a gap is what was pruned.
         let whole = match changes.first() {
             Some(first) => first.seq == seq + 1,
-            None => last_seq(&self.connection)? == seq,
+            None => last_seq(&transaction)? == seq,
         };
         Ok(whole.then_some(changes))
     }
