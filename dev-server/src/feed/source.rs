@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use database::{SCHEMA_VERSION, native};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::agent::{Agent, Before, Change};
 use super::picture::Picture;
@@ -75,7 +76,7 @@ impl Source {
         let seq = last_seq(&transaction)?;
         let agents = transaction
             .prepare("SELECT payload FROM feed_agents")?
-            .query_map([], |row| row.get(0))?
+            .query_map([], |row| text(row, 0))?
             .filter_map(|payload| payload.map(read).transpose())
             .collect::<Result<Vec<Agent>, _>>()?;
         transaction.commit()?;
@@ -92,10 +93,10 @@ impl Source {
         let changes = statement
             .query_map(params![seq, PAGE], |row| {
                 let op: String = row.get(1)?;
-                let id: String = row.get(2)?;
+                let id = text(row, 2)?;
                 let after = match op.as_str() {
                     "delete" => None,
-                    _ => read(row.get(3)?).map(Arc::new),
+                    _ => read(text(row, 3)?).map(Arc::new),
                 };
                 Ok(Change {
                     seq: row.get(0)?,
@@ -121,6 +122,16 @@ fn last_seq(connection: &Connection) -> Result<i64, Error> {
         [],
         |row| row.get(0),
     )?)
+}
+
+/// A column's text, whatever bytes another writer put into it.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        _ => String::new(),
+    })
 }
 
 fn read(payload: String) -> Option<Agent> {
