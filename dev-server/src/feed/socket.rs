@@ -330,7 +330,11 @@ impl Client {
                 return Err(Some((close_code::SIZE, "a message has at most 4096 bytes")));
             }
             None | Some(Err(_)) => return Err(None),
-            Some(Ok(Message::Close(_))) => return Err(Some((close_code::NORMAL, ""))),
+            Some(Ok(Message::Close(_))) => {
+                // The answer, with the client's code, is made already; to read on sends it.
+                let _ = timeout(CLOSE, self.socket.recv()).await;
+                return Err(None);
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => {
                 return self.send(frames::error("messages are text")).await;
