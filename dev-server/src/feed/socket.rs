@@ -1,5 +1,6 @@
 //! One client: from the request to the close frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -271,21 +272,22 @@ impl Client {
         if database.is_some_and(|database| *database != *self.feed.hub.database()) {
             return self.resync("this is another database").await;
         }
-        let resumes = self.feed.resumes.clone();
-        // The semaphore is never closed.
-        let _turn = resumes.acquire().await.map_err(|_| STOPPING)?;
         self.seq = since;
+        let resumes = self.feed.resumes.clone();
         let path = self.feed.database_path.clone();
-        let mut source = blocking(move || Source::open(&path)).await;
+        let mut source = None;
         let mut joined = None;
         loop {
             let seq = self.seq;
-            let page = match source {
-                Ok(opened) => {
-                    blocking(move || opened.changes(seq).map(|changes| (changes, opened))).await
-                }
-                Err(error) => Err(error),
-            };
+            let path = Arc::clone(&path);
+            // Not held while the client reads, who may be slow. The semaphore is never closed.
+            let turn = resumes.acquire().await.map_err(|_| STOPPING)?;
+            let page = blocking(move || {
+                let source = source.map_or_else(|| Source::open(&path), Ok)?;
+                Ok((source.changes(seq)?, source))
+            });
+            let page = page.await;
+            drop(turn);
             let (changes, opened) = match page {
                 Ok((Some(changes), opened)) => (changes, opened),
                 Ok((None, _)) => return self.resync("that position is not in the log").await,
@@ -294,7 +296,7 @@ impl Client {
                     return self.resync("the log cannot be read").await;
                 }
             };
-            source = Ok(opened);
+            source = Some(opened);
             for frame in frames::delta(&changes, &self.parameters.filter) {
                 self.send(frame).await?;
             }
