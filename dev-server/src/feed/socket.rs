@@ -253,7 +253,7 @@ impl Client {
 
     /// Sends all that the client wants to see, and gives a place in the ring from there on.
     async fn snapshot(&mut self) -> Result<broadcast::Receiver<Event>, End> {
-        let (ring, _) = self.feed.hub.join();
+        let (ring, _, _) = self.feed.hub.join();
         let (list, seq) = self.feed.hub.list(&self.parameters.filter);
         self.seq = seq;
         self.send(frames::snapshot(&list, seq)).await?;
@@ -296,6 +296,7 @@ impl Client {
                     return self.resync("the log cannot be read").await;
                 }
             };
+            let of: Arc<str> = opened.database().into();
             source = Some(opened);
             for frame in frames::delta(&changes, &self.parameters.filter) {
                 self.send(frame).await?;
@@ -309,7 +310,10 @@ impl Client {
                 Some((ring, place)) if self.seq >= place => return Ok(ring),
                 Some(place) => joined = Some(place),
                 None if whole => {
-                    let (ring, place) = self.feed.hub.join();
+                    let (ring, place, database) = self.feed.hub.join();
+                    if *database != *of {
+                        return self.resync("the database was opened anew").await;
+                    }
                     if self.seq >= place {
                         return Ok(ring);
                     }

@@ -32,6 +32,7 @@ pub(super) struct Source {
     connection: Connection,
     path: PathBuf,
     file: Option<(u64, u64)>,
+    database: Arc<str>,
 }
 
 impl Source {
@@ -46,11 +47,19 @@ impl Source {
         if found != SCHEMA_VERSION {
             return Err(Error::Schema { found });
         }
+        let database: String =
+            connection.query_row("SELECT id FROM database_identity", [], |row| row.get(0))?;
         Ok(Self {
             connection,
             path: path.to_owned(),
             file: Some(file),
+            database: database.into(),
         })
+    }
+
+    /// What tells this database from another.
+    pub(super) fn database(&self) -> &str {
+        &self.database
     }
 
     /// Whether the path still leads to the file that was opened.
@@ -71,8 +80,6 @@ impl Source {
     /// All agents, and the position in the log that they are of.
     pub(super) fn picture(&mut self) -> Result<Picture, Error> {
         let transaction = self.connection.transaction()?;
-        let database: String =
-            transaction.query_row("SELECT id FROM database_identity", [], |row| row.get(0))?;
         let seq = last_seq(&transaction)?;
         let agents = transaction
             .prepare("SELECT payload FROM feed_agents")?
@@ -80,7 +87,7 @@ impl Source {
             .filter_map(|payload| payload.map(read).transpose())
             .collect::<Result<Vec<Agent>, _>>()?;
         transaction.commit()?;
-        Ok(Picture::new(database.into(), seq, agents))
+        Ok(Picture::new(Arc::clone(&self.database), seq, agents))
     }
 
     /// The changes after `seq`, in order, at most [`PAGE`] of them. `None` where some of them were pruned.
