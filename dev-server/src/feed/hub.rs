@@ -95,10 +95,11 @@ impl Hub {
         Arc::clone(&lock(&self.picture).database)
     }
 
-    /// A place in the ring, and the last change before it.
-    pub(super) fn join(&self) -> (broadcast::Receiver<Event>, i64) {
+    /// A place in the ring, the last change before it, and the database that it is of.
+    pub(super) fn join(&self) -> (broadcast::Receiver<Event>, i64, Arc<str>) {
         let picture = lock(&self.picture);
-        (self.ring.subscribe(), picture.seq)
+        let database = Arc::clone(&picture.database);
+        (self.ring.subscribe(), picture.seq, database)
     }
 
     /// The whole list under `filter` as JSON, with the last change that it has. Clients with the same filter share it.

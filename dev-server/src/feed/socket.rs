@@ -1,5 +1,6 @@
 //! One client: from the request to the close frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -255,7 +256,7 @@ impl Client {
 
     /// Sends all that the client wants to see, and gives a place in the ring from there on.
     async fn snapshot(&mut self) -> Result<broadcast::Receiver<Event>, End> {
-        let (ring, _) = self.feed.hub.join();
+        let (ring, _, _) = self.feed.hub.join();
         let (list, seq) = self.feed.hub.list(&self.parameters.filter);
         self.seq = seq;
         self.send(frames::snapshot(&list, seq)).await?;
@@ -274,21 +275,22 @@ impl Client {
         if database.is_some_and(|database| *database != *self.feed.hub.database()) {
             return self.resync("this is another database").await;
         }
-        let resumes = self.feed.resumes.clone();
-        // The semaphore is never closed.
-        let _turn = resumes.acquire().await.map_err(|_| STOPPING)?;
         self.seq = since;
+        let resumes = self.feed.resumes.clone();
         let path = self.feed.database_path.clone();
-        let mut source = blocking(move || Source::open(&path)).await;
+        let mut source = None;
         let mut joined = None;
         loop {
             let seq = self.seq;
-            let page = match source {
-                Ok(opened) => {
-                    blocking(move || opened.changes(seq).map(|changes| (changes, opened))).await
-                }
-                Err(error) => Err(error),
-            };
+            let path = Arc::clone(&path);
+            // Not held while the client reads, who may be slow. The semaphore is never closed.
+            let turn = resumes.acquire().await.map_err(|_| STOPPING)?;
+            let page = blocking(move || {
+                let source = source.map_or_else(|| Source::open(&path), Ok)?;
+                Ok((source.changes(seq)?, source))
+            });
+            let page = page.await;
+            drop(turn);
             let (changes, opened) = match page {
                 Ok((Some(changes), opened)) => (changes, opened),
                 Ok((None, _)) => return self.resync("that position is not in the log").await,
@@ -297,7 +299,8 @@ impl Client {
                     return self.resync("the log cannot be read").await;
                 }
             };
-            source = Ok(opened);
+            let of: Arc<str> = opened.database().into();
+            source = Some(opened);
             for frame in frames::delta(&changes, &self.parameters.filter) {
                 self.send(frame).await?;
             }
@@ -310,7 +313,10 @@ impl Client {
                 Some((ring, place)) if self.seq >= place => return Ok(ring),
                 Some(place) => joined = Some(place),
                 None if whole => {
-                    let (ring, place) = self.feed.hub.join();
+                    let (ring, place, database) = self.feed.hub.join();
+                    if *database != *of {
+                        return self.resync("the database was opened anew").await;
+                    }
                     if self.seq >= place {
                         return Ok(ring);
                     }
@@ -333,7 +339,11 @@ impl Client {
                 return Err(Some((close_code::SIZE, "a message has at most 4096 bytes")));
             }
             None | Some(Err(_)) => return Err(None),
-            Some(Ok(Message::Close(_))) => return Err(Some((close_code::NORMAL, ""))),
+            Some(Ok(Message::Close(_))) => {
+                // The answer, with the client's code, is made already; to read on sends it.
+                let _ = timeout(CLOSE, self.socket.recv()).await;
+                return Err(None);
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => {
                 return self.send(frames::error("messages are text")).await;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use database::{SCHEMA_VERSION, native};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::agent::{Agent, Before, Change};
 use super::picture::Picture;
@@ -31,6 +32,7 @@ pub(super) struct Source {
     connection: Connection,
     path: PathBuf,
     file: Option<(u64, u64)>,
+    database: Arc<str>,
 }
 
 impl Source {
@@ -45,11 +47,19 @@ impl Source {
         if found != SCHEMA_VERSION {
             return Err(Error::Schema { found });
         }
+        let database: String =
+            connection.query_row("SELECT id FROM database_identity", [], |row| row.get(0))?;
         Ok(Self {
             connection,
             path: path.to_owned(),
             file: Some(file),
+            database: database.into(),
         })
+    }
+
+    /// What tells this database from another.
+    pub(super) fn database(&self) -> &str {
+        &self.database
     }
 
     /// Whether the path still leads to the file that was opened.
@@ -70,30 +80,30 @@ impl Source {
     /// All agents, and the position in the log that they are of.
     pub(super) fn picture(&mut self) -> Result<Picture, Error> {
         let transaction = self.connection.transaction()?;
-        let database: String =
-            transaction.query_row("SELECT id FROM database_identity", [], |row| row.get(0))?;
         let seq = last_seq(&transaction)?;
         let agents = transaction
             .prepare("SELECT payload FROM feed_agents")?
-            .query_map([], |row| row.get(0))?
+            .query_map([], |row| text(row, 0))?
             .filter_map(|payload| payload.map(read).transpose())
             .collect::<Result<Vec<Agent>, _>>()?;
         transaction.commit()?;
-        Ok(Picture::new(database.into(), seq, agents))
+        Ok(Picture::new(Arc::clone(&self.database), seq, agents))
     }
 
     /// The changes after `seq`, in order, at most [`PAGE`] of them. `None` where some of them were pruned.
     pub(super) fn changes(&self, seq: i64) -> Result<Option<Vec<Change>>, Error> {
-        let mut statement = self.connection.prepare_cached(
+        // Both queries must see the same log.
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut statement = transaction.prepare_cached(
             "SELECT seq, op, entity_id, payload FROM change_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
         let changes = statement
             .query_map(params![seq, PAGE], |row| {
                 let op: String = row.get(1)?;
-                let id: String = row.get(2)?;
+                let id = text(row, 2)?;
                 let after = match op.as_str() {
                     "delete" => None,
-                    _ => read(row.get(3)?).map(Arc::new),
+                    _ => read(text(row, 3)?).map(Arc::new),
                 };
                 Ok(Change {
                     seq: row.get(0)?,
@@ -106,7 +116,7 @@ impl Source {
         // Numbers are given without gaps, so a gap is what was pruned.
         let whole = match changes.first() {
             Some(first) => first.seq == seq + 1,
-            None => last_seq(&self.connection)? == seq,
+            None => last_seq(&transaction)? == seq,
         };
         Ok(whole.then_some(changes))
     }
@@ -119,6 +129,16 @@ fn last_seq(connection: &Connection) -> Result<i64, Error> {
         [],
         |row| row.get(0),
     )?)
+}
+
+/// A column's text, whatever bytes another writer put into it.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        _ => String::new(),
+    })
 }
 
 fn read(payload: String) -> Option<Agent> {

@@ -1,0 +1,20 @@
+//! The live feed as its clients see it: the real binary, real sockets, and writers of every kind.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic"
+)]
+
+mod adoption;
+mod examples;
+mod faults;
+mod filters;
+mod frames;
+mod messages;
+mod proxy;
+mod requests;
+mod resume;
+mod stalled;
+mod support;
+mod torture;
