@@ -41,8 +41,8 @@ bench: build ## Measure, and write docs/benchmark.md
 		{ echo "wrk is missing: install it with your package manager"; exit 1; }
 	$(CARGO) run --locked --release -p bench
 
-up: components ## Serve REST with Spin on DATABASE_PATH
-	@scripts/up
+up: build ## Serve REST with Spin and the live feed beside it, on one port
+	@scripts/up $(ORCHESTRATOR)
 
 migrate: ## Bring the database at DATABASE_PATH up to date
 	$(CARGO) run --locked --release -p dev-server -- migrate

@@ -51,6 +51,16 @@ pub const VARIABLES: &[Variable] = &[
         help: "the largest request body, in bytes",
     },
     Variable {
+        name: "MAX_WS_CLIENTS",
+        default: "10000",
+        help: "the most WebSocket clients at once",
+    },
+    Variable {
+        name: "CHANGE_LOG_MAX",
+        default: "100000",
+        help: "how many changes the change log keeps, for clients that resume",
+    },
+    Variable {
         name: "RUST_LOG",
         default: "info",
         help: "what is logged: error, warn, info, debug or trace, also by module",
@@ -65,6 +75,10 @@ pub struct Config {
     pub address: SocketAddr,
     /// `CORS_ORIGINS`.
     pub cors_origins: Origins,
+    /// `MAX_WS_CLIENTS`.
+    pub max_ws_clients: usize,
+    /// `CHANGE_LOG_MAX`.
+    pub change_log_max: i64,
     /// `RUST_LOG`.
     pub rust_log: String,
     values: BTreeMap<&'static str, String>,
@@ -127,6 +141,8 @@ impl Config {
             database_path: read("DATABASE_PATH").into(),
             address,
             cors_origins,
+            max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
+            change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
             rust_log: read("RUST_LOG").to_owned(),
             values,
         })
@@ -152,6 +168,13 @@ impl Config {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("DATABASE_PATH: cannot make the folder {}", folder.display()))
     }
+}
+
+fn positive<T: TryFrom<u32>>(name: &str, value: &str) -> Result<T> {
+    let number = value.parse().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number: u32| T::try_from(number).ok())
+        .with_context(|| format!("{name}: {value:?} is not a number above 0"))
 }
 
 fn is_loopback(address: IpAddr) -> bool {
@@ -207,6 +230,8 @@ mod tests {
             ("ALLOW_INSECURE", "perhaps"),
             ("CORS_ORIGINS", "localhost"),
             ("MAX_BODY_BYTES", "-1"),
+            ("MAX_WS_CLIENTS", "0"),
+            ("CHANGE_LOG_MAX", "many"),
             ("RUST_LOG", "a=b=c"),
         ] {
             let error = with(name, value).err().expect(value).to_string();

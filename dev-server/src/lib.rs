@@ -1,7 +1,11 @@
-//! The native side: hosts the components on a machine without Spin, and sets the database up.
+//! The native side: hosts the components on a machine without Spin, runs the live feed, and sets the database up.
 //!
 //! The binary `orchestrator` is a thin shell over this library.
 
 pub mod config;
+mod feed;
 pub mod migrate;
+pub mod proxy;
 pub mod serve;
+mod server;
+pub mod standalone;

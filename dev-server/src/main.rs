@@ -1,15 +1,17 @@
 //! The command `orchestrator`.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use dev_server::config::{self, Config};
-use dev_server::{migrate, serve};
+use dev_server::{migrate, proxy, serve, standalone};
+use http::Uri;
 use tracing_subscriber::EnvFilter;
 
-/// The Orchestrator Web Backend on this machine: REST from the components that spin.toml names.
+/// The Orchestrator Web Backend on this machine: REST from the components that spin.toml names, and the live feed.
 #[derive(Parser)]
 #[command(name = "orchestrator", version, after_help = config::help())]
 struct Arguments {
@@ -20,10 +22,20 @@ struct Arguments {
     manifest: PathBuf,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Command {
-    /// Serve REST until SIGINT or SIGTERM (the default).
-    Serve,
+    /// Serve REST and the live feed until SIGINT or SIGTERM (the default).
+    Serve {
+        /// Leave the feed to another process.
+        #[arg(long)]
+        no_feed: bool,
+    },
+    /// Serve the live feed alone, beside a host of the components such as `spin up`.
+    Feed {
+        /// Pass every other path on to this server, such as `http://127.0.0.1:3000`.
+        #[arg(long, value_name = "URL", value_parser = proxy::parse_upstream)]
+        proxy: Option<Uri>,
+    },
     /// Bring the database's schema up to date and stop.
     Migrate,
 }
@@ -43,13 +55,18 @@ fn run(arguments: &Arguments) -> Result<()> {
     let config = Config::load()?;
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.rust_log))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => runtime.block_on(serve::serve(&config, &arguments.manifest)),
+    let command = arguments.command.clone();
+    match command.unwrap_or(Command::Serve { no_feed: false }) {
+        Command::Serve { no_feed } => {
+            runtime.block_on(serve::serve(&config, &arguments.manifest, !no_feed))
+        }
+        Command::Feed { proxy } => runtime.block_on(standalone::feed(&config, proxy)),
         Command::Migrate => runtime.block_on(migrate::migrate(&config)),
     }
 }

@@ -1,40 +1,29 @@
-//! `orchestrator serve`: one port, with the components of spin.toml behind it.
+//! `orchestrator serve`: the components of spin.toml and the live feed, on one port.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
-use axum::{Json, Router};
+use axum::response::Response;
 use hosting::{Failure, Host, Manifest, Pool};
 use http::uri::{Authority, Scheme};
-use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use http_api::Origins;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::migrate;
-
-/// How long requests may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
-/// What ties a client's request to our log lines.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that we take from a client.
-const LONGEST_REQUEST_ID: usize = 128;
+use crate::server::{self, detail};
+use crate::{feed, migrate};
 
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// Where a component does not load or the address cannot be had.
-pub async fn serve(config: &Config, manifest: &Path) -> Result<()> {
+pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<()> {
     config.make_folder()?;
     let manifest = Manifest::load(manifest, |name| config.spin_variable(name))?;
     let pool = Pool::new(&config.database_path);
@@ -45,53 +34,25 @@ pub async fn serve(config: &Config, manifest: &Path) -> Result<()> {
         Err(error) => warn!(path = %config.database_path.display(), "{error}"),
     }
 
-    let listener = TcpListener::bind(config.address)
-        .await
-        .with_context(|| format!("HOST, WEBSOCKET_PORT: cannot serve {}", config.address))?;
+    let listener = server::bind(config).await?;
     let address = listener.local_addr()?;
-    let app = App {
+    let stopping = watch::Sender::new(false);
+    let mut router = rest(App {
         host: Arc::new(host),
         cors_origins: config.cors_origins.clone(),
         address,
-    };
-    info!("serving http://{address}");
-    run(listener, router(app)).await?;
+    });
+    if with_feed {
+        let (route, waker) = feed::start(config, address, stopping.subscribe()).await;
+        pool.on_commit(move || waker.wake());
+        router = router.merge(route);
+    }
+    server::run(listener, router, stopping).await?;
 
     tokio::task::spawn_blocking(move || pool.checkpoint())
         .await?
         .unwrap_or_else(|error| warn!("no checkpoint: {error}"));
     info!("stopped");
-    Ok(())
-}
-
-/// Serves until the signal to stop, and then until the last response or the end of the grace time.
-async fn run(listener: TcpListener, router: Router) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            warn!("no TCP_NODELAY: {error}");
-        }
-    });
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        info!("stopping");
-        let _ = stopping.send(());
-    });
-    let grace_ends = async {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = server.into_future() => result?,
-        () = grace_ends => warn!("requests were still running after {GRACE:?}"),
-    }
     Ok(())
 }
 
@@ -102,11 +63,8 @@ struct App {
     address: SocketAddr,
 }
 
-fn router(app: App) -> Router {
-    Router::new()
-        .fallback(pass)
-        .layer(middleware::from_fn(trace))
-        .with_state(app)
+fn rest(app: App) -> Router {
+    Router::new().fallback(pass).with_state(app)
 }
 
 /// Passes a request to the component that serves its path.
@@ -142,10 +100,6 @@ async fn pass(State(app): State<App>, mut request: Request) -> Response {
     response
 }
 
-fn detail(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(serde_json::json!({ "detail": sentence }))).into_response()
-}
-
 /// The request's URI with the scheme and host that a component expects to see.
 fn absolute(request: &Request, address: SocketAddr) -> Option<Uri> {
     let authority = request
@@ -158,34 +112,4 @@ fn absolute(request: &Request, address: SocketAddr) -> Option<Uri> {
     parts.authority = Some(authority);
     parts.path_and_query = parts.path_and_query.or_else(|| "/".parse().ok());
     Uri::from_parts(parts).ok()
-}
-
-/// Gives each request an id, and the log a line for each response.
-async fn trace(mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = request
-        .headers()
-        .get(&REQUEST_ID)
-        .filter(|id| (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.to_str().is_ok())
-        .cloned()
-        .or_else(|| HeaderValue::from_str(&domain::new_id()).ok());
-    if let Some(id) = &id {
-        request.headers_mut().insert(REQUEST_ID, id.clone());
-    }
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-
-    let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
-    let id = id.unwrap_or(HeaderValue::from_static(""));
-    info!(
-        request_id = id.to_str().unwrap_or_default(),
-        %method,
-        path,
-        status,
-        milliseconds,
-    );
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
 }

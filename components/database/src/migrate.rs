@@ -10,6 +10,7 @@ use crate::{Connection, Error};
 pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0001_tables.sql"),
     include_str!("../../../sql/0002_columns.sql"),
+    include_str!("../../../sql/0003_change_log.sql"),
 ];
 
 /// The version of a database that has them all.

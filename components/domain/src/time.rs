@@ -70,7 +70,9 @@ impl Serialize for Timestamp {
     }
 }
 
+/// Rounds to the millisecond, as SQLite's `strftime` does.
 fn format(instant: jiff::Timestamp) -> String {
+    let instant = instant.round(jiff::Unit::Millisecond).unwrap_or(instant);
     format!("{instant:.3}")
 }
 
@@ -98,6 +100,10 @@ mod tests {
         assert_eq!(
             stored("2026-02-05T10:00:00.123456"),
             "2026-02-05T10:00:00.123Z"
+        );
+        assert_eq!(
+            stored("2026-02-05T10:00:00.123789"),
+            "2026-02-05T10:00:00.124Z"
         );
         assert_eq!(
             stored("2026-02-05T10:00:00.123Z"),

@@ -44,6 +44,13 @@ impl Origins {
             .map(Self)
     }
 
+    /// These origins and one more.
+    #[must_use]
+    pub fn with(mut self, origin: String) -> Self {
+        self.0.push(origin);
+        self
+    }
+
     /// Whether pages of `origin` may use the API.
     #[must_use]
     pub fn allow(&self, origin: &str) -> bool {

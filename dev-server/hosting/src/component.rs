@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -37,15 +38,18 @@ pub(crate) struct Instances {
     service: ServicePre<Guest>,
     component: Arc<Component>,
     pool: Arc<Pool>,
+    closing: Arc<AtomicBool>,
 }
 
 impl Instances {
+    /// `closing` becomes true when instances are about to be dropped in the middle of whatever they do.
     pub(crate) fn new(
         id: &str,
         engine: &Engine,
         instance: InstancePre<Guest>,
         component: Arc<Component>,
         pool: Arc<Pool>,
+        closing: Arc<AtomicBool>,
     ) -> Result<Self> {
         Ok(Self {
             id: id.into(),
@@ -53,6 +57,7 @@ impl Instances {
             service: ServicePre::new(instance)?,
             component,
             pool,
+            closing,
         })
     }
 }
@@ -80,6 +85,7 @@ impl HandlerState for Instances {
             expiration: Expiration(Box::pin(tokio::time::sleep(IDLE))),
             state: Worker {
                 component: Arc::clone(&self.id),
+                closing: Arc::clone(&self.closing),
             },
         })
     }
@@ -88,6 +94,7 @@ impl HandlerState for Instances {
 /// One instance at work.
 pub(crate) struct Worker {
     component: Arc<str>,
+    closing: Arc<AtomicBool>,
 }
 
 impl WorkerState for Worker {
@@ -114,7 +121,9 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<Guest>, result: Result<()>) {
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.closing.load(Ordering::Relaxed)
+        {
             tracing::error!(component = &*self.component, "instance failed: {error:?}");
         }
         drop(store);

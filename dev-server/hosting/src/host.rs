@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
+use database::PATIENCE;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -16,7 +18,7 @@ use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocat
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 
-use crate::component::{Instances, REQUEST_LIMIT};
+use crate::component::Instances;
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::sqlite::Pool;
@@ -25,7 +27,7 @@ use crate::sqlite::Pool;
 /// numbers, so that writes that wait for a lock leave room for reads.
 const IN_PROGRESS: usize = 128;
 /// How often a guest that computes lets others have a turn, and may be ended.
-const EPOCH: Duration = Duration::from_millis(10);
+const EPOCH: Duration = Duration::from_millis(20);
 /// The most instances alive at once, of all components: those at work and those that idle.
 const INSTANCES: u32 = 1000;
 
@@ -38,6 +40,13 @@ pub struct Host {
     components: BTreeMap<String, ProxyHandler<Instances>>,
     reads: Semaphore,
     writes: Semaphore,
+    closing: Arc<AtomicBool>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Why a component gave no response.
@@ -60,6 +69,7 @@ impl Host {
         let engine = engine()?;
         let mut linker = Linker::new(&engine);
         Guest::add_to_linker(&mut linker)?;
+        let closing = Arc::new(AtomicBool::new(false));
         let mut components = BTreeMap::new();
         for (id, component) in &manifest.components {
             let source = component.source.display();
@@ -69,8 +79,15 @@ impl Host {
                 .instantiate_pre(&wasm)
                 .with_context(|| format!("cannot link {source}"))?;
             let component = Arc::new(component.clone());
-            let instances = Instances::new(id, &engine, instance, component, Arc::clone(pool))
-                .with_context(|| format!("{source} serves no HTTP"))?;
+            let instances = Instances::new(
+                id,
+                &engine,
+                instance,
+                component,
+                Arc::clone(pool),
+                Arc::clone(&closing),
+            )
+            .with_context(|| format!("{source} serves no HTTP"))?;
             components.insert(id.clone(), ProxyHandler::new(instances));
         }
         Ok(Self {
@@ -78,6 +95,7 @@ impl Host {
             components,
             reads: Semaphore::new(IN_PROGRESS),
             writes: Semaphore::new(IN_PROGRESS),
+            closing,
         })
     }
 
@@ -102,7 +120,7 @@ impl Host {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
-        let Ok(Ok(_turn)) = tokio::time::timeout(REQUEST_LIMIT, turns.acquire()).await else {
+        let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, turns.acquire()).await else {
             return Err(Failure::TimedOut);
         };
         let request = request.map(|body| {

@@ -11,7 +11,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use database::native::{self, Rows};
@@ -40,6 +40,7 @@ pub struct Pool {
     path: PathBuf,
     idle: Mutex<Vec<Open>>,
     writer: Arc<Semaphore>,
+    committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// A connection and the file that it was opened on, which another may have replaced since.
@@ -56,7 +57,13 @@ impl Pool {
             path: path.to_owned(),
             idle: Mutex::default(),
             writer: Arc::new(Semaphore::new(1)),
+            committed: OnceLock::new(),
         })
+    }
+
+    /// Calls `committed` after each statement that may have committed something. The first call of this counts.
+    pub fn on_commit(&self, committed: impl Fn() + Send + Sync + 'static) {
+        let _ = self.committed.set(Box::new(committed));
     }
 
     /// Moves what is in the write-ahead log into the database file, at the end.
@@ -186,6 +193,11 @@ async fn run(
             return Ok((Some(turn), result));
         }
         let locked = matches!(&result, Err(message) if Error::from_message(message) == Error::Busy);
+        if turn.permit.is_some()
+            && let Some(committed) = pool.committed.get()
+        {
+            committed();
+        }
         if inside || !locked || Instant::now() >= deadline {
             pool.give_back(turn.open);
             return Ok((None, result));

@@ -1,0 +1,82 @@
+//! What is asked of the servers.
+
+use crate::data;
+
+/// One request, sent over and over.
+pub(crate) struct Case {
+    /// What it is called in the table.
+    pub(crate) name: &'static str,
+    /// Its path and query.
+    pub(crate) path: String,
+    /// What is posted, with another text for `UNIQUE` in every request. Without a body it is a GET.
+    pub(crate) body: Option<String>,
+}
+
+fn get(name: &'static str, path: impl Into<String>) -> Case {
+    Case {
+        name,
+        path: path.into(),
+        body: None,
+    }
+}
+
+fn post(name: &'static str, path: &str, body: String) -> Case {
+    Case {
+        name,
+        path: path.to_owned(),
+        body: Some(body),
+    }
+}
+
+/// The reads whose cost has nothing to do with how many log entries there are.
+pub(crate) fn reads() -> Vec<Case> {
+    let definition = data::definition_id(0);
+    let agent = data::agent_id(data::BUSIEST);
+    vec![
+        get("GET /health", "/health"),
+        get("GET /api/agents (50 definitions)", "/api/agents"),
+        get("GET /api/agents/{id}", format!("/api/agents/{definition}")),
+        get(
+            "GET /api/runtime/agents/{id}",
+            format!("/api/runtime/agents/{agent}"),
+        ),
+    ]
+}
+
+/// The reads of the log; each gives 100 entries.
+pub(crate) fn logs() -> Vec<Case> {
+    let agent = data::agent_id(data::BUSIEST);
+    vec![
+        get("GET /api/runtime/logs", "/api/runtime/logs"),
+        get(
+            "GET /api/runtime/logs?level=ERROR",
+            "/api/runtime/logs?level=ERROR",
+        ),
+        get(
+            "GET /api/runtime/logs/agent/{id}",
+            format!("/api/runtime/logs/agent/{agent}"),
+        ),
+    ]
+}
+
+/// The writes: one row and one commit each.
+pub(crate) fn creates() -> Vec<Case> {
+    let definition = data::definition_id(0);
+    vec![
+        post(
+            "POST /api/agents",
+            "/api/agents",
+            r#"{"name": "planner-UNIQUE", "agent_type": "planner", "description": "Plans the work of a session.",
+                "default_model": "claude-sonnet-4-5", "metadata": {"team": "platform", "priority": 3}}"#
+                .to_owned(),
+        ),
+        post(
+            "POST /api/runtime/agents",
+            "/api/runtime/agents",
+            format!(
+                r#"{{"orchestrator_agent_id": "{definition}", "session_id": "session-UNIQUE",
+                    "status": "planning", "context": {{"branch": "main"}}, "config": {{"max_turns": 40}}}}"#
+            ),
+        ),
+    ]
+}

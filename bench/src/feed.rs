@@ -1,0 +1,243 @@
+//! The live feed: how soon a frame follows a commit, and what clients cost.
+//!
+//! The writer is this process, so to the server a foreign one. It commits one change at a time with a pause between;
+//! each client notes when the frame with that change's number comes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use futures_util::StreamExt as _;
+use rusqlite::Connection;
+use serde::Deserialize;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::data;
+use crate::servers::Server;
+use crate::table::table;
+
+/// How many clients are connected in the runs, one run after the other.
+const CLIENTS: [usize; 3] = [1, 100, 1000];
+/// How many changes a run has.
+const CHANGES: usize = 200;
+/// The pause between two of them.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long the server's use of the processor is watched.
+const IDLE: Duration = Duration::from_secs(20);
+/// How many updates tell what the triggers cost.
+const UPDATES: u32 = 2000;
+/// The kernel counts processor time in hundredths of a second.
+const TICKS: f64 = 100.0;
+
+/// Measures, and gives the text for the report.
+pub(crate) async fn measure(folder: &Path) -> Result<String> {
+    let database = folder.join("feed.db");
+    data::create(&database, 10_000).await?;
+    let server = Server::start_dev_server(&database).await?;
+    let mut rows = Vec::new();
+    for clients in CLIENTS {
+        eprintln!("feed with {clients} clients");
+        let latencies = latencies(&server, &database, clients, false).await?;
+        rows.push(row(&clients.to_string(), &latencies));
+    }
+    eprintln!("feed with 100 clients and one that does not read");
+    let before = server.memory_mib()?;
+    let stalled = latencies(&server, &database, 100, true).await?;
+    let after = server.memory_mib()?;
+    rows.push(row("100, and one that does not read", &stalled));
+
+    let alone = idle(&server).await?;
+    let connected = connect_all(&server, 1000).await?;
+    let with_clients = idle(&server).await?;
+    drop(connected);
+    drop(server);
+
+    eprintln!("cost of the change log");
+    let cost = trigger_cost(&folder.join("cost.db")).await?;
+    Ok(format!(
+        "## The live feed\n\n\
+         From the commit in another process to the frame at a client in delta mode, over {CHANGES} changes and all \
+         clients.\n\n\
+         {}\n\
+         Beside the client that does not read, the server's memory went from {before:.0} to {after:.0} MiB. With no \
+         client it used {alone:.1}% of a core, with 1000 that are idle {with_clients:.1}%.\n\n\
+         An update of an agent that the change log records took {:.0} µs, and {:.0} µs without the log's triggers \
+         (a transaction each, median of {UPDATES}): a ratio of {:.2}.\n",
+        table(["clients", "p50", "p99"], rows),
+        cost.logged * 1e6,
+        cost.plain * 1e6,
+        cost.logged / cost.plain,
+    ))
+}
+
+fn row(name: &str, latencies: &[Duration]) -> [String; 3] {
+    let of = |percent: usize| {
+        let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+        let latency = latencies.get(at).copied().unwrap_or_default();
+        format!("{:.1} ms", latency.as_secs_f64() * 1e3)
+    };
+    [name.to_owned(), of(50), of(99)]
+}
+
+type Client = WebSocketStream<TcpStream>;
+
+async fn connect(address: &str, mode: &str, buffer: Option<u32>) -> Result<Client> {
+    let socket = TcpSocket::new_v4()?;
+    if let Some(buffer) = buffer {
+        socket.set_recv_buffer_size(buffer)?;
+    }
+    let stream = socket.connect(address.parse()?).await?;
+    let url = format!("ws://{address}/ws/agent-status?mode={mode}");
+    let (client, _) = tokio_tungstenite::client_async(url, stream).await?;
+    Ok(client)
+}
+
+async fn connect_all(server: &Server, clients: usize) -> Result<Vec<Client>> {
+    let mut connected = Vec::new();
+    for _ in 0..clients {
+        let mut client = connect(&server.address, "delta", None).await?;
+        next_seq(&mut client).await?;
+        connected.push(client);
+    }
+    Ok(connected)
+}
+
+/// The number of the next `agent_update`.
+async fn next_seq(client: &mut Client) -> Result<i64> {
+    #[derive(Deserialize)]
+    struct Frame {
+        r#type: String,
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        seq: Option<i64>,
+    }
+    loop {
+        let message = client.next().await.context("the feed closed")??;
+        if let Message::Text(text) = message {
+            let frame: Frame = serde_json::from_str(&text)?;
+            if frame.r#type == "agent_update" {
+                return frame.data.seq.context("a frame without its number");
+            }
+        }
+    }
+}
+
+/// All latencies at all clients, sorted.
+async fn latencies(
+    server: &Server,
+    database: &Path,
+    clients: usize,
+    with_stalled: bool,
+) -> Result<Vec<Duration>> {
+    let stalled = if with_stalled {
+        Some(connect(&server.address, "default", Some(4096)).await?)
+    } else {
+        None
+    };
+    let arrivals = Arc::new(Mutex::new(Vec::new()));
+    let ready = Arc::new(Barrier::new(clients + 1));
+    let mut tasks = JoinSet::new();
+    for mut client in connect_all(server, clients).await? {
+        let arrivals = Arc::clone(&arrivals);
+        let ready = Arc::clone(&ready);
+        tasks.spawn(async move {
+            ready.wait().await;
+            let mut own = Vec::with_capacity(CHANGES);
+            while own.len() < CHANGES {
+                let seq = next_seq(&mut client).await?;
+                own.push((seq, Instant::now()));
+            }
+            if let Ok(mut all) = arrivals.lock() {
+                all.extend(own);
+            }
+            anyhow::Ok(())
+        });
+    }
+    ready.wait().await;
+    let database = database.to_owned();
+    let commits = tokio::task::spawn_blocking(move || write(&database)).await??;
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    drop(stalled);
+    let arrivals = arrivals.lock().map(|all| all.clone()).unwrap_or_default();
+    let mut latencies: Vec<Duration> = arrivals
+        .iter()
+        .filter_map(|(seq, at)| Some(at.saturating_duration_since(*commits.get(seq)?)))
+        .collect();
+    latencies.sort_unstable();
+    Ok(latencies)
+}
+
+/// Changes an agent again and again, and gives when each change was committed.
+fn write(database: &Path) -> Result<HashMap<i64, Instant>> {
+    let connection = Connection::open(database)?;
+    let agent = data::agent_id(data::BUSIEST);
+    let mut commits = HashMap::new();
+    for _ in 0..CHANGES {
+        connection.execute(
+            "UPDATE agents SET cost_usd = cost_usd + 0.01 WHERE id = ?1",
+            [&agent],
+        )?;
+        let at = Instant::now();
+        let seq = connection.query_row("SELECT max(seq) FROM change_log", [], |row| row.get(0))?;
+        commits.insert(seq, at);
+        std::thread::sleep(PAUSE);
+    }
+    Ok(commits)
+}
+
+/// The share of a core, in percent, that the server uses while nothing happens.
+async fn idle(server: &Server) -> Result<f64> {
+    let before = server.processor_ticks()?;
+    tokio::time::sleep(IDLE).await;
+    let used = server.processor_ticks()? - before;
+    Ok(used / TICKS / IDLE.as_secs_f64() * 100.0)
+}
+
+struct Cost {
+    logged: f64,
+    plain: f64,
+}
+
+/// What an update costs with the change log's triggers and without, in seconds. The two take turns.
+async fn trigger_cost(database: &Path) -> Result<Cost> {
+    const TRIGGER: &str = "SELECT sql FROM sqlite_schema WHERE name = 'agents_log_update'";
+    data::create(database, 0).await?;
+    let connection = database::native::open(database)?;
+    let trigger: String = connection.query_row(TRIGGER, [], |row| row.get(0))?;
+    let mut times = [Vec::new(), Vec::new()];
+    for turn in 0..20 {
+        let logged = turn % 2 == 0;
+        match logged {
+            true if turn > 0 => connection.execute_batch(&trigger)?,
+            true => {}
+            false => connection.execute_batch("DROP TRIGGER agents_log_update")?,
+        }
+        for update in 0..UPDATES / 10 {
+            let start = Instant::now();
+            connection.execute(
+                "UPDATE agents SET cost_usd = cost_usd + 0.01 WHERE id = ?1",
+                [data::agent_id(update % 100)],
+            )?;
+            times[usize::from(!logged)].push(start.elapsed().as_secs_f64());
+        }
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_unstable_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    };
+    let [logged, plain] = &mut times;
+    Ok(Cost {
+        logged: median(logged),
+        plain: median(plain),
+    })
+}

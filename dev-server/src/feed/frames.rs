@@ -1,0 +1,239 @@
+//! The frames of `docs/feed.md`, as text.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Utf8Bytes;
+use domain::Timestamp;
+use serde::Serialize;
+
+use super::agent::{Agent, Before, Change, Filter};
+
+/// After how many seconds of silence a heartbeat is sent.
+pub(super) const HEARTBEAT_SECONDS: u64 = 15;
+
+/// A frame, made once and shared by all clients that get it.
+#[derive(Clone)]
+pub(super) struct Frame(pub(super) Utf8Bytes);
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    r#type: &'static str,
+    data: T,
+}
+
+fn frame(r#type: &'static str, data: impl Serialize) -> Frame {
+    // Plain structures of text and numbers always serialise.
+    let text = serde_json::to_string(&Envelope { r#type, data }).unwrap_or_default();
+    Frame(text.into())
+}
+
+/// The first frame.
+pub(super) fn connection_ack(seq: i64, mode: &'static str, database: &str) -> Frame {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        seq: i64,
+        mode: &'static str,
+        heartbeat_seconds: u64,
+        database: &'a str,
+    }
+    frame(
+        "connection_ack",
+        Data {
+            seq,
+            mode,
+            heartbeat_seconds: HEARTBEAT_SECONDS,
+            database,
+        },
+    )
+}
+
+/// A sign of life. `live` is false while the database cannot be read, and what was sent may be out of date.
+pub(super) fn heartbeat(seq: i64, live: bool) -> Frame {
+    #[derive(Serialize)]
+    struct Data {
+        seq: i64,
+        timestamp: Timestamp,
+        live: bool,
+    }
+    frame(
+        "heartbeat",
+        Data {
+            seq,
+            timestamp: Timestamp::now(),
+            live,
+        },
+    )
+}
+
+/// What the client has is void; a snapshot follows.
+pub(super) fn resync(reason: &str) -> Frame {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        reason: &'a str,
+    }
+    frame("resync", Data { reason })
+}
+
+/// A message of the client makes no sense.
+pub(super) fn error(detail: &str) -> Frame {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        detail: &'a str,
+    }
+    frame("error", Data { detail })
+}
+
+/// A whole list, for the default mode.
+pub(super) fn whole(list: &str, seq: i64) -> Frame {
+    agent_update(list, seq, "")
+}
+
+/// A whole list, for the delta mode.
+pub(super) fn snapshot(list: &str, seq: i64) -> Frame {
+    agent_update(list, seq, r#","snapshot":true,"removed":[]"#)
+}
+
+/// The frames of some changes under `filter`. A frame has an agent only once, so that statuses which followed each
+/// other quickly all arrive.
+pub(super) fn delta(changes: &[Change], filter: &Filter) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut part = Part::default();
+    for change in changes {
+        let shown = change.after.as_ref().filter(|agent| filter.matches(agent));
+        let gone = match &change.before {
+            Before::Was(agent) => filter.matches(agent),
+            Before::Absent => false,
+            // The client may have had it.
+            Before::Unknown => true,
+        };
+        if shown.is_none() && !gone {
+            continue;
+        }
+        if part.ids.contains(&&*change.id) {
+            frames.push(part.frame());
+            part = Part::default();
+        }
+        part.ids.push(&change.id);
+        part.seq = change.seq;
+        match shown {
+            Some(agent) => part.agents.push(Arc::clone(agent)),
+            None => part.removed.push(&change.id),
+        }
+    }
+    if !part.ids.is_empty() {
+        frames.push(part.frame());
+    }
+    frames
+}
+
+#[derive(Default)]
+struct Part<'a> {
+    ids: Vec<&'a str>,
+    agents: Vec<Arc<Agent>>,
+    removed: Vec<&'a str>,
+    seq: i64,
+}
+
+impl Part<'_> {
+    fn frame(&self) -> Frame {
+        let removed = serde_json::to_string(&self.removed).unwrap_or_default();
+        let rest = format!(r#","removed":{removed}"#);
+        agent_update(&array(&self.agents), self.seq, &rest)
+    }
+}
+
+/// Agents are JSON already, so the frame is put together rather than serialised.
+fn agent_update(agents: &str, seq: i64, rest: &str) -> Frame {
+    let timestamp = Timestamp::now();
+    let timestamp = timestamp.as_str();
+    let text = format!(
+        r#"{{"type":"agent_update","data":{{"agents":{agents},"timestamp":"{timestamp}","seq":{seq}{rest}}}}}"#
+    );
+    Frame(text.into())
+}
+
+/// A JSON array of agents.
+pub(super) fn array(agents: &[Arc<Agent>]) -> String {
+    let json: Vec<&str> = agents.iter().map(|agent| &*agent.json).collect();
+    format!("[{}]", json.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(id: &str, status: &str) -> Arc<Agent> {
+        let json = format!(
+            r#"{{"id":"{id}","session_id":"s","status":"{status}","started_at":"2026-02-05T10:00:00.000Z"}}"#
+        );
+        Arc::new(Agent::read(json).expect("an agent"))
+    }
+
+    fn change(seq: i64, before: Option<&str>, after: Option<&str>) -> Change {
+        Change {
+            seq,
+            id: "a".into(),
+            before: before.map_or(Before::Absent, |status| Before::Was(agent("a", status))),
+            after: after.map(|status| agent("a", status)),
+        }
+    }
+
+    fn data(frame: &Frame) -> (Vec<String>, Vec<String>, i64) {
+        let frame: serde_json::Value = serde_json::from_str(&frame.0).expect("JSON");
+        let data = &frame["data"];
+        let texts = |values: &serde_json::Value, key: Option<&str>| {
+            let values = values.as_array().expect("an array").iter();
+            values
+                .map(|value| key.map_or(value, |key| &value[key]))
+                .map(|value| value.as_str().expect("text").to_owned())
+                .collect()
+        };
+        (
+            texts(&data["agents"], Some("status")),
+            texts(&data["removed"], None),
+            data["seq"].as_i64().expect("a number"),
+        )
+    }
+
+    #[test]
+    fn quick_changes_of_one_agent_all_arrive() {
+        let changes = [
+            change(1, None, Some("planning")),
+            change(2, Some("planning"), Some("executing")),
+            change(3, Some("executing"), None),
+        ];
+        let frames: Vec<_> = delta(&changes, &Filter::default())
+            .iter()
+            .map(data)
+            .collect();
+        assert_eq!(
+            frames,
+            [
+                (vec!["planning".to_owned()], vec![], 1),
+                (vec!["executing".to_owned()], vec![], 2),
+                (vec![], vec!["a".to_owned()], 3),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_agent_that_a_filter_lets_through_no_more_is_removed_once() {
+        let filter = Filter {
+            session_id: None,
+            status: vec!["executing"],
+        };
+        let changes = [
+            change(1, Some("planning"), Some("executing")),
+            change(2, Some("executing"), Some("completed")),
+            change(3, Some("completed"), Some("failed")),
+        ];
+        let frames: Vec<_> = delta(&changes, &filter).iter().map(data).collect();
+        assert_eq!(
+            frames,
+            [
+                (vec!["executing".to_owned()], vec![], 1),
+                (vec![], vec!["a".to_owned()], 2),
+            ]
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the poller meets the clients.
+//!
+//! The poller puts a batch into the picture and into the ring in one step, under one lock; a client that joins takes a
+//! snapshot and a place in the ring under the same lock. So nothing lies between the two, and nothing is in both.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, watch};
+
+use super::agent::{Change, Filter};
+use super::frames::{self, Frame};
+use super::picture::Picture;
+
+/// How many batches a client may be behind before it gets a snapshot instead.
+const RING: usize = 1024;
+
+/// What clients are sent: changes, or the word that they have to start anew.
+#[derive(Clone)]
+pub(super) enum Event {
+    /// Changes that follow one another.
+    Changes(Arc<Batch>),
+    /// The picture was made anew, and what lies between is not known.
+    Reset,
+}
+
+/// Some changes, and the frames that are made of them, which clients with the same filter share.
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    frames: Mutex<Vec<(Filter, Vec<Frame>)>>,
+}
+
+/// The picture and the ring.
+pub(super) struct Hub {
+    picture: Mutex<Picture>,
+    ring: broadcast::Sender<Event>,
+    seq: watch::Sender<i64>,
+    live: watch::Sender<bool>,
+    lists: Mutex<Vec<(Filter, i64, Arc<str>)>>,
+}
+
+impl Hub {
+    pub(super) fn new() -> Self {
+        Self {
+            picture: Mutex::default(),
+            ring: broadcast::channel(RING).0,
+            seq: watch::channel(0).0,
+            live: watch::channel(false).0,
+            lists: Mutex::default(),
+        }
+    }
+
+    /// Replaces the picture. Clients start anew.
+    pub(super) fn reset(&self, picture: Picture) {
+        let mut current = lock(&self.picture);
+        let seq = picture.seq;
+        *current = picture;
+        lock(&self.lists).clear();
+        // An error says that there is no client.
+        let _ = self.ring.send(Event::Reset);
+        self.seq.send_replace(seq);
+    }
+
+    /// Hands changes on, which follow on what was handed on before.
+    pub(super) fn publish(&self, mut changes: Vec<Change>) {
+        let mut picture = lock(&self.picture);
+        for change in &mut changes {
+            picture.apply(change);
+        }
+        let batch = Batch {
+            changes,
+            frames: Mutex::default(),
+        };
+        let _ = self.ring.send(Event::Changes(Arc::new(batch)));
+        self.seq.send_replace(picture.seq);
+    }
+
+    /// Says whether the database can be read.
+    pub(super) fn set_live(&self, live: bool) {
+        self.live
+            .send_if_modified(|current| std::mem::replace(current, live) != live);
+    }
+
+    /// Whether the database can be read, and each change of that.
+    pub(super) fn live(&self) -> watch::Receiver<bool> {
+        self.live.subscribe()
+    }
+
+    /// The last change that was handed on, and each new one.
+    pub(super) fn seq(&self) -> watch::Receiver<i64> {
+        self.seq.subscribe()
+    }
+
+    /// The database that the picture is of.
+    pub(super) fn database(&self) -> Arc<str> {
+        Arc::clone(&lock(&self.picture).database)
+    }
+
+    /// A place in the ring, and the last change before it.
+    pub(super) fn join(&self) -> (broadcast::Receiver<Event>, i64) {
+        let picture = lock(&self.picture);
+        (self.ring.subscribe(), picture.seq)
+    }
+
+    /// The whole list under `filter` as JSON, with the last change that it has. Clients with the same filter share it.
+    pub(super) fn list(&self, filter: &Filter) -> (Arc<str>, i64) {
+        let (agents, seq) = {
+            let picture = lock(&self.picture);
+            let seq = picture.seq;
+            let lists = lock(&self.lists);
+            let known = lists.iter().find(|(of, at, _)| of == filter && *at == seq);
+            if let Some((_, _, list)) = known {
+                return (Arc::clone(list), seq);
+            }
+            (picture.newest(filter), seq)
+        };
+        let list: Arc<str> = frames::array(&agents).into();
+        let mut lists = lock(&self.lists);
+        lists.retain(|(of, at, _)| of != filter && *at >= seq);
+        lists.push((filter.clone(), seq, Arc::clone(&list)));
+        (list, seq)
+    }
+}
+
+impl Batch {
+    /// The frames of the batch under `filter`, which may be none.
+    fn frames(&self, filter: &Filter) -> Vec<Frame> {
+        let mut known = lock(&self.frames);
+        if let Some((_, frames)) = known.iter().find(|(of, _)| of == filter) {
+            return frames.clone();
+        }
+        let frames = frames::delta(&self.changes, filter);
+        known.push((filter.clone(), frames.clone()));
+        frames
+    }
+
+    /// The frames of those changes of the batch that come after `seq`.
+    pub(super) fn frames_after(&self, seq: i64, filter: &Filter) -> Vec<Frame> {
+        let seen = self.changes.partition_point(|change| change.seq <= seq);
+        match seen {
+            0 => self.frames(filter),
+            seen => frames::delta(&self.changes[seen..], filter),
+        }
+    }
+
+    /// The last change of the batch.
+    pub(super) fn last_seq(&self) -> i64 {
+        self.changes.last().map_or(0, |change| change.seq)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

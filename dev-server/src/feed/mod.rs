@@ -1,0 +1,80 @@
+//! The live feed: every change of an agent, at every client, whoever made it.
+//!
+//! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and keeps a picture of all agents in
+//! memory ([`picture`]). It hands each batch of changes to a ring that all clients read ([`hub`]); a client's task
+//! ([`socket`]) turns batches into frames ([`frames`]). No client costs a query, but for one that resumes, which reads
+//! what it missed from the log.
+
+mod agent;
+mod frames;
+mod hub;
+mod picture;
+mod poller;
+mod prune;
+mod socket;
+mod source;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use http_api::Origins;
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::Config;
+use hub::Hub;
+pub(crate) use poller::Waker;
+
+/// How many clients read the log at once to resume.
+const RESUMES: usize = 8;
+
+/// The feed as the WebSocket route sees it. Cheap to clone.
+#[derive(Clone)]
+struct Feed {
+    hub: Arc<Hub>,
+    database_path: Arc<Path>,
+    origins: Origins,
+    clients: Arc<Semaphore>,
+    resumes: Arc<Semaphore>,
+    /// True once the process is to end.
+    stopping: watch::Receiver<bool>,
+}
+
+/// Starts the feed: its thread, the pruning of the log, and the route `/ws/agent-status`.
+///
+/// Clients are told to go away when `stopping` becomes true.
+pub(crate) async fn start(
+    config: &Config,
+    address: SocketAddr,
+    stopping: watch::Receiver<bool>,
+) -> (Router, Waker) {
+    let hub = Arc::new(Hub::new());
+    let waker = poller::start(&config.database_path, Arc::clone(&hub)).await;
+    tokio::spawn(prune::run(
+        config.database_path.clone(),
+        config.change_log_max,
+    ));
+    let feed = Feed {
+        hub,
+        database_path: config.database_path.as_path().into(),
+        origins: origins(config, address.port()),
+        clients: Arc::new(Semaphore::new(config.max_ws_clients)),
+        resumes: Arc::new(Semaphore::new(RESUMES)),
+        stopping,
+    };
+    let router = Router::new()
+        .route("/ws/agent-status", get(socket::connect))
+        .with_state(feed);
+    (router, waker)
+}
+
+/// The configured origins, and that of our own pages on this machine.
+fn origins(config: &Config, port: u16) -> Origins {
+    ["localhost", "127.0.0.1", "[::1]"]
+        .into_iter()
+        .fold(config.cors_origins.clone(), |origins, host| {
+            origins.with(format!("http://{host}:{port}"))
+        })
+}

@@ -1,0 +1,177 @@
+//! The one thread that looks for changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::hub::Hub;
+use super::source::{Error, Source};
+
+/// How often the thread looks whether another process has committed.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// The least time between two looks, so that many commits make one batch.
+const LEAST_INTERVAL: Duration = Duration::from_millis(2);
+/// How often it looks whether the file is still the same.
+const FILE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long it waits before it tries again to open a database.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Makes the thread look at once. Cheap to clone; the thread ends with the last one.
+#[derive(Clone)]
+pub(crate) struct Waker(SyncSender<()>);
+
+impl Waker {
+    /// Says that something was committed.
+    pub(crate) fn wake(&self) {
+        // Where the thread is to wake up already, that is enough.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Starts the thread. It has tried to read the database once when this returns, so that a client which resumes right
+/// after a restart meets a feed that knows its place.
+pub(super) async fn start(database: &Path, hub: Arc<Hub>) -> Waker {
+    let (sender, wakes) = mpsc::sync_channel(1);
+    let (tried, ready) = oneshot::channel();
+    let thread = Thread {
+        database: database.to_owned(),
+        hub,
+        wakes,
+        tried: Some(tried),
+        complaint: None,
+    };
+    std::thread::spawn(move || thread.run());
+    // An error says that the thread has ended, which it does not before the waker is dropped.
+    let _ = ready.await;
+    Waker(sender)
+}
+
+struct Thread {
+    database: PathBuf,
+    hub: Arc<Hub>,
+    wakes: Receiver<()>,
+    /// Told when the database was read, or could not be, for the first time.
+    tried: Option<oneshot::Sender<()>>,
+    /// What was last logged, so that a lasting fault is one line.
+    complaint: Option<String>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            let error = match self.follow() {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            self.hub.set_live(false);
+            self.complain(&error);
+            if self.wait(RETRY) {
+                return;
+            }
+        }
+    }
+
+    /// Opens the database and follows its log until the feed ends (`Ok`) or the database is gone.
+    fn follow(&mut self) -> Result<(), Error> {
+        let mut source = Source::open(&self.database)?;
+        let mut seq = self.load(&mut source)?;
+        let mut seen = None;
+        let mut file_checked = Instant::now();
+        loop {
+            let start = Instant::now();
+            if start - file_checked > FILE_INTERVAL {
+                source.check_file()?;
+                file_checked = start;
+            }
+            match self.look(&mut source, &mut seq, &mut seen) {
+                Ok(()) => self.recovered(),
+                // Somebody has locked out even readers; that passes.
+                Err(Error::Sqlite(error)) if is_busy(&error) => {
+                    self.hub.set_live(false);
+                    self.complain(&Error::Sqlite(error));
+                }
+                Err(error) => return Err(error),
+            }
+            if self.wait(INTERVAL) {
+                return Ok(());
+            }
+            std::thread::sleep(LEAST_INTERVAL.saturating_sub(start.elapsed()));
+        }
+    }
+
+    /// Hands on what is new in the log, if anybody has committed since `seen`.
+    fn look(
+        &mut self,
+        source: &mut Source,
+        seq: &mut i64,
+        seen: &mut Option<i64>,
+    ) -> Result<(), Error> {
+        let version = source.data_version()?;
+        if *seen == Some(version) {
+            return Ok(());
+        }
+        loop {
+            match source.changes(*seq)? {
+                Some(changes) => {
+                    let Some(last) = changes.last() else { break };
+                    *seq = last.seq;
+                    self.hub.publish(changes);
+                }
+                None => *seq = self.load(source)?,
+            }
+        }
+        *seen = Some(version);
+        Ok(())
+    }
+
+    /// Makes the picture anew and gives its position.
+    fn load(&mut self, source: &mut Source) -> Result<i64, Error> {
+        let picture = source.picture()?;
+        let seq = picture.seq;
+        self.hub.reset(picture);
+        self.recovered();
+        Ok(seq)
+    }
+
+    fn recovered(&mut self) {
+        self.hub.set_live(true);
+        self.tell();
+        if self.complaint.take().is_some() {
+            info!(path = %self.database.display(), "the feed has its database again");
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Some(tried) = self.tried.take() {
+            let _ = tried.send(());
+        }
+    }
+
+    fn complain(&mut self, error: &Error) {
+        self.tell();
+        let complaint = error.to_string();
+        if self.complaint.as_ref() != Some(&complaint) {
+            warn!(path = %self.database.display(), "the feed waits for its database: {complaint}");
+            self.complaint = Some(complaint);
+        }
+    }
+
+    /// Waits until there is something to do. Gives true where the feed ends.
+    fn wait(&self, most: Duration) -> bool {
+        matches!(
+            self.wakes.recv_timeout(most),
+            Err(RecvTimeoutError::Disconnected)
+        )
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}

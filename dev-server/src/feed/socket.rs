@@ -1,0 +1,393 @@
+//! One client: from the request to the close frame.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_api::{Fields, Input, Query, parse};
+use serde::Deserialize;
+use strum::{EnumString, VariantNames};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
+
+use super::Feed;
+use super::agent::Filter;
+use super::frames::{self, Frame, HEARTBEAT_SECONDS};
+use super::hub::Event;
+use super::source::{Error, Source};
+use crate::server::detail;
+
+const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
+/// The least time between two whole lists.
+const LIST_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a client's side is asked whether it is there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a client may say nothing at all.
+const SILENCE: Duration = Duration::from_secs(75);
+/// How long a client may not read.
+const STALL: Duration = Duration::from_secs(30);
+/// How long a close frame may take.
+const CLOSE: Duration = Duration::from_secs(1);
+/// The largest message from a client, in bytes.
+const MAX_MESSAGE_BYTES: usize = 4096;
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+enum Mode {
+    #[default]
+    Default,
+    Delta,
+}
+
+/// The query of the request.
+pub(super) struct Parameters {
+    mode: Mode,
+    since: Option<i64>,
+    /// The database that `since` is of.
+    database: Option<String>,
+    filter: Filter,
+}
+
+impl Input for Parameters {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mode = fields.optional("mode", parse::choice);
+        let since = fields.optional("since", parse::integer(0..=i64::MAX));
+        let database = fields.optional("database", parse::text);
+        let session_id = fields.optional("session_id", parse::text);
+        let status = fields.optional("status", parse::agent_statuses);
+        Some(Self {
+            mode: mode.unwrap_or_default(),
+            since,
+            database,
+            filter: Filter::new(session_id, status.unwrap_or_default()),
+        })
+    }
+}
+
+/// `GET /ws/agent-status`.
+pub(super) async fn connect(
+    State(feed): State<Feed>,
+    headers: HeaderMap,
+    Query(parameters): Query<Parameters>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && !origin
+            .to_str()
+            .is_ok_and(|origin| feed.origins.allow(origin))
+    {
+        return detail(
+            StatusCode::FORBIDDEN,
+            "Pages of this origin may not connect",
+        );
+    }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return detail(rejection.status(), &rejection.body_text()),
+    };
+    let Ok(place) = feed.clients.clone().try_acquire_owned() else {
+        let mut response = detail(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are too many clients, try again later",
+        );
+        let retry_after = HeaderValue::from_static("10");
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, retry_after);
+        return response;
+    };
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| Client::new(feed, socket, parameters, place).run())
+        .into_response()
+}
+
+/// Why a client's task ends: the close code and its reason. `None` where there is nobody left to tell.
+type End = Option<(u16, &'static str)>;
+
+const STALLED: End = Some((close_code::AGAIN, "you do not read"));
+const STOPPING: End = Some((close_code::AWAY, "the server stops"));
+
+enum Common {
+    Message(Option<Result<Message, axum::Error>>),
+    Heartbeat,
+    Ping,
+    Stop,
+}
+
+struct Client {
+    feed: Feed,
+    socket: WebSocket,
+    parameters: Parameters,
+    live: watch::Receiver<bool>,
+    /// The last change that the client has.
+    seq: i64,
+    heartbeat: Instant,
+    heard: Instant,
+    pings: Interval,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Client {
+    fn new(
+        feed: Feed,
+        socket: WebSocket,
+        parameters: Parameters,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            live: feed.hub.live(),
+            feed,
+            socket,
+            parameters,
+            seq: 0,
+            heartbeat: now + HEARTBEAT,
+            heard: now,
+            pings: interval_at(now + PING_INTERVAL, PING_INTERVAL),
+            _place: place,
+        }
+    }
+
+    async fn run(mut self) {
+        let served = match self.parameters.mode {
+            Mode::Default => self.serve_lists().await,
+            Mode::Delta => self.serve_changes().await,
+        };
+        if let Err(Some((code, reason))) = served {
+            let reason = reason.into();
+            let close = Message::Close(Some(CloseFrame { code, reason }));
+            // A client that does not read does not get it; then the connection just ends.
+            let _ = timeout(CLOSE, self.socket.send(close)).await;
+        }
+    }
+
+    /// The default mode: the whole list, whenever it has changed.
+    async fn serve_lists(&mut self) -> Result<(), End> {
+        let mut seq = self.feed.hub.seq();
+        let mut stale = true;
+        let mut next = Instant::now();
+        let mut sent = None;
+        self.acknowledge("default").await?;
+        loop {
+            tokio::select! {
+                () = sleep_until(next), if stale => {
+                    stale = false;
+                    let (list, seq) = self.feed.hub.list(&self.parameters.filter);
+                    self.seq = seq;
+                    if sent.as_ref() != Some(&list) {
+                        self.send(frames::whole(&list, seq)).await?;
+                        sent = Some(list);
+                        next = Instant::now() + LIST_INTERVAL;
+                    }
+                }
+                alive = seq.changed() => {
+                    alive.map_err(|_| STOPPING)?;
+                    stale = true;
+                }
+                event = self.next() => self.handle(event).await?,
+            }
+        }
+    }
+
+    /// The delta mode: each change, once and in order.
+    async fn serve_changes(&mut self) -> Result<(), End> {
+        self.acknowledge("delta").await?;
+        let mut ring = match self.parameters.since {
+            Some(since) => self.resume(since).await?,
+            None => self.snapshot().await?,
+        };
+        loop {
+            tokio::select! {
+                event = ring.recv() => match event {
+                    Ok(Event::Changes(batch)) => {
+                        if batch.last_seq() > self.seq {
+                            for frame in batch.frames_after(self.seq, &self.parameters.filter) {
+                                self.send(frame).await?;
+                            }
+                            self.seq = batch.last_seq();
+                        }
+                    }
+                    Ok(Event::Reset) => ring = self.resync("the database was opened anew").await?,
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        ring = self.resync("you read too slowly").await?;
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return Err(STOPPING),
+                },
+                event = self.next() => self.handle(event).await?,
+            }
+        }
+    }
+
+    /// What comes next of all that is the same in both modes. Can be dropped without a loss.
+    async fn next(&mut self) -> Common {
+        tokio::select! {
+            message = self.socket.recv() => Common::Message(message),
+            () = sleep_until(self.heartbeat) => Common::Heartbeat,
+            _ = self.live.changed() => Common::Heartbeat,
+            _ = self.pings.tick() => Common::Ping,
+            _ = self.feed.stopping.wait_for(|stopping| *stopping) => Common::Stop,
+        }
+    }
+
+    async fn handle(&mut self, event: Common) -> Result<(), End> {
+        match event {
+            Common::Message(message) => self.answer(message).await,
+            Common::Heartbeat => self.send_heartbeat().await,
+            Common::Ping => self.ping().await,
+            Common::Stop => Err(STOPPING),
+        }
+    }
+
+    async fn acknowledge(&mut self, mode: &'static str) -> Result<(), End> {
+        let seq = *self.feed.hub.seq().borrow();
+        let database = self.feed.hub.database();
+        self.send(frames::connection_ack(seq, mode, &database))
+            .await
+    }
+
+    /// Sends all that the client wants to see, and gives a place in the ring from there on.
+    async fn snapshot(&mut self) -> Result<broadcast::Receiver<Event>, End> {
+        let (ring, _) = self.feed.hub.join();
+        let (list, seq) = self.feed.hub.list(&self.parameters.filter);
+        self.seq = seq;
+        self.send(frames::snapshot(&list, seq)).await?;
+        Ok(ring)
+    }
+
+    async fn resync(&mut self, reason: &str) -> Result<broadcast::Receiver<Event>, End> {
+        self.send(frames::resync(reason)).await?;
+        self.snapshot().await
+    }
+
+    /// Sends what the client missed since its last connection, from the log, and gives a place in the ring from
+    /// there on.
+    async fn resume(&mut self, since: i64) -> Result<broadcast::Receiver<Event>, End> {
+        let database = self.parameters.database.as_deref();
+        if database.is_some_and(|database| *database != *self.feed.hub.database()) {
+            return self.resync("this is another database").await;
+        }
+        let resumes = self.feed.resumes.clone();
+        // The semaphore is never closed.
+        let _turn = resumes.acquire().await.map_err(|_| STOPPING)?;
+        self.seq = since;
+        let path = self.feed.database_path.clone();
+        let mut source = blocking(move || Source::open(&path)).await;
+        let mut joined = None;
+        loop {
+            let seq = self.seq;
+            let page = match source {
+                Ok(opened) => {
+                    blocking(move || opened.changes(seq).map(|changes| (changes, opened))).await
+                }
+                Err(error) => Err(error),
+            };
+            let (changes, opened) = match page {
+                Ok((Some(changes), opened)) => (changes, opened),
+                Ok((None, _)) => return self.resync("that position is not in the log").await,
+                Err(error) => {
+                    tracing::warn!("a client cannot resume: {error}");
+                    return self.resync("the log cannot be read").await;
+                }
+            };
+            source = Ok(opened);
+            for frame in frames::delta(&changes, &self.parameters.filter) {
+                self.send(frame).await?;
+            }
+            let whole = changes.is_empty();
+            if let Some(last) = changes.last() {
+                self.seq = last.seq;
+            }
+            // Once at the log's end, take a place in the ring, and read on up to that place.
+            match joined.take() {
+                Some((ring, place)) if self.seq >= place => return Ok(ring),
+                Some(place) => joined = Some(place),
+                None if whole => {
+                    let (ring, place) = self.feed.hub.join();
+                    if self.seq >= place {
+                        return Ok(ring);
+                    }
+                    joined = Some((ring, place));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Deals with what came from the client.
+    async fn answer(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        #[derive(Deserialize)]
+        struct Incoming {
+            r#type: String,
+        }
+        self.heard = Instant::now();
+        let text = match message {
+            Some(Err(error)) if is_too_large(&error) => {
+                return Err(Some((close_code::SIZE, "a message has at most 4096 bytes")));
+            }
+            None | Some(Err(_)) => return Err(None),
+            Some(Ok(Message::Close(_))) => return Err(Some((close_code::NORMAL, ""))),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Binary(_))) => {
+                return self.send(frames::error("messages are text")).await;
+            }
+            Some(Ok(Message::Text(text))) => text,
+        };
+        match serde_json::from_str::<Incoming>(&text) {
+            Ok(message) if message.r#type == "ping" => self.send_heartbeat().await,
+            Ok(_) => {
+                self.send(frames::error("the only type of message is \"ping\""))
+                    .await
+            }
+            Err(_) => {
+                self.send(frames::error("messages look like {\"type\":\"ping\"}"))
+                    .await
+            }
+        }
+    }
+
+    async fn send_heartbeat(&mut self) -> Result<(), End> {
+        let live = *self.live.borrow_and_update();
+        self.send(frames::heartbeat(self.seq, live)).await
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.heard.elapsed() > SILENCE {
+            return Err(STALLED);
+        }
+        self.transmit(Message::Ping(bytes::Bytes::new())).await
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        self.transmit(Message::Text(frame.0)).await?;
+        self.heartbeat = Instant::now() + HEARTBEAT;
+        Ok(())
+    }
+
+    async fn transmit(&mut self, message: Message) -> Result<(), End> {
+        match timeout(STALL, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(None),
+            Err(_) => Err(STALLED),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// Whether tungstenite refused a message for its size. axum's error hides the type, not the words.
+fn is_too_large(error: &axum::Error) -> bool {
+    let text = error.to_string();
+    text.contains("too long") || text.contains("too large")
+}

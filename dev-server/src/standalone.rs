@@ -1,0 +1,46 @@
+//! `orchestrator feed`: the live feed by itself, beside a host of the components such as Spin.
+
+use anyhow::Result;
+use axum::Router;
+use http::{StatusCode, Uri};
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::config::Config;
+use crate::proxy::Proxy;
+use crate::server::{self, detail};
+use crate::{feed, migrate};
+
+/// Serves `/ws/agent-status` until SIGINT or SIGTERM. With a `proxy`, every other path is passed on to it.
+///
+/// A database that is there already is brought up to date; one that is not is waited for.
+///
+/// # Errors
+/// Where the address cannot be had.
+pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
+    if config.database_path.exists() {
+        match migrate::apply(config).await {
+            Ok(version) => {
+                info!(version, path = %config.database_path.display(), "database is ready");
+            }
+            Err(error) => {
+                tracing::warn!(path = %config.database_path.display(), "{error}");
+            }
+        }
+    }
+    let listener = server::bind(config).await?;
+    let stopping = watch::Sender::new(false);
+    let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
+    let router = match proxy {
+        Some(upstream) => {
+            info!("passing REST on to {upstream}");
+            route.merge(Proxy::new(upstream, config.cors_origins.clone()).router())
+        }
+        None => {
+            route.merge(Router::new().fallback(async || detail(StatusCode::NOT_FOUND, "Not Found")))
+        }
+    };
+    server::run(listener, router, stopping).await?;
+    info!("stopped");
+    Ok(())
+}
