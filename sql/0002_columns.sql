@@ -34,6 +34,15 @@ BEGIN
     WHERE id = NEW.id;
 END;
 
+-- The existing service has a trigger that sets `updated_at` after an update, to the second. Where it runs after ours,
+-- this gives the time its milliseconds back.
+CREATE TRIGGER IF NOT EXISTS orchestrator_agents_precise
+AFTER UPDATE OF updated_at ON orchestrator_agents
+WHEN NEW.updated_at = datetime('now')
+BEGIN
+    UPDATE orchestrator_agents SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
+END;
+
 CREATE TRIGGER IF NOT EXISTS agents_touch
 AFTER UPDATE OF orchestrator_agent_id, session_id, parent_agent_id, status, context, config, metadata, started_at,
     completed_at, cost_usd, error_message, cancel_requested ON agents

@@ -90,11 +90,13 @@ impl Config {
     /// # Errors
     /// A sentence that names the variable which does not parse.
     pub fn load() -> Result<Self> {
-        let file: BTreeMap<String, String> = match dotenvy::dotenv_iter() {
-            Ok(lines) => lines.collect::<Result<_, _>>().context(".env")?,
-            Err(error) if error.not_found() => BTreeMap::new(),
-            Err(error) => return Err(error).context(".env"),
-        };
+        let file: BTreeMap<String, String> = dotenvy::dotenv_iter()
+            .and_then(Iterator::collect)
+            .or_else(|error| match error.not_found() {
+                true => Ok(BTreeMap::new()),
+                // Its text may end in the line break of the line that it is about.
+                false => Err(anyhow!(".env: {}", error.to_string().replace('\n', " "))),
+            })?;
         Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
 

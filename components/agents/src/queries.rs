@@ -1,6 +1,6 @@
 //! The SQL of `/api/agents`.
 
-use database::{Connection, Constraint, Database, Error, Row, Select, Value, containing};
+use database::{Connection, Constraint, Database, Error, Row, Select, Value};
 use domain::{Json, Timestamp, new_id};
 use http_api::{ApiError, Order};
 
@@ -39,8 +39,8 @@ pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Vec<Definitio
         .filter("agent_type = ?", search.agent_type.map(<&str>::from))
         .filter("is_active = ?", search.is_active)
         .filter(
-            r"name LIKE ? ESCAPE '\' OR description LIKE ? ESCAPE '\'",
-            search.q.as_deref().map(containing),
+            "instr(lower(name), lower(?)) OR instr(lower(description), lower(?))",
+            search.q.as_deref(),
         )
         .run(db, order, search.page.limit)?;
     Ok(rows.into_iter().map(definition).collect())

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 pub use error::{Constraint, Error};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
 pub use row::{Row, Value};
-pub use select::{Select, containing};
+pub use select::Select;
 
 /// How long a request waits for the write lock before it answers 503.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -120,7 +120,12 @@ impl Database {
     /// # Errors
     /// An [`Error`] of the database, also where its schema is newer than this build.
     pub async fn schema_version(&self) -> Result<i64, Error> {
-        self.read(migrate::version).await
+        let version = self.read(migrate::version).await?;
+        if version > SCHEMA_VERSION {
+            self.ready.store(false, Ordering::Relaxed);
+            return Err(Error::NewerSchema { found: version });
+        }
+        Ok(version)
     }
 
     /// Brings the schema up to date, unless it was seen to be already.

@@ -82,18 +82,3 @@ impl Select {
         }
     }
 }
-
-/// A pattern for `LIKE … ESCAPE '\'` that finds `text` anywhere.
-#[must_use]
-pub fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
-}

@@ -9,6 +9,7 @@ use crate::app::{Setup, TestApp};
 on_every_host! {
     the_root_says_what_this_is,
     health_says_how_the_database_is,
+    a_schema_that_becomes_newer_is_noticed,
 }
 
 on_a_file! {
@@ -32,6 +33,14 @@ async fn health_says_how_the_database_is(app: TestApp) {
         health[field] = json!(format!("[{field}]"));
     }
     assert_json_snapshot!("health", health);
+}
+
+async fn a_schema_that_becomes_newer_is_noticed(app: TestApp) {
+    app.get("/health").await.json(200);
+    app.sql("PRAGMA user_version = 99");
+    let health = app.get("/health").await.json(503);
+    assert_eq!(health["status"], "unhealthy");
+    assert_eq!(health["schema_version"], 99);
 }
 
 async fn a_newer_schema_is_named(setup: Setup) {

@@ -3,7 +3,7 @@
 //! Newest means the highest `id`: the order in which entries arrived, which several writers' clocks do not disturb.
 //! Every index of the table ends in `id`, so each filter alone finds its newest entries without reading others.
 
-use database::{Connection, Error, Row, Select, containing};
+use database::{Connection, Error, Row, Select};
 use domain::{Json, Timestamp};
 use http_api::Order;
 
@@ -38,10 +38,7 @@ pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Vec<Entry>, E
             "agent_id IN (SELECT id FROM agents WHERE session_id = ?)",
             search.session_id.as_deref(),
         )
-        .filter(
-            r"message LIKE ? ESCAPE '\'",
-            search.q.as_deref().map(containing),
-        )
+        .filter("instr(lower(message), lower(?))", search.q.as_deref())
         .filter(
             "replace(created_at, ' ', 'T') >= ?",
             search.since.as_ref().map(Timestamp::lower_bound),

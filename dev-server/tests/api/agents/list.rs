@@ -13,6 +13,7 @@ on_every_host! {
     filters_by_activity,
     finds_text_in_name_and_description,
     wildcards_are_plain_text,
+    a_nul_is_plain_text,
     filters_narrow_each_other,
     an_empty_parameter_counts_as_none,
     unknown_parameters_are_ignored,
@@ -162,6 +163,11 @@ async fn wildcards_are_plain_text(app: TestApp) {
             .await
             .is_empty()
     );
+}
+
+async fn a_nul_is_plain_text(app: TestApp) {
+    app.definition("Planner").await;
+    assert_eq!(app.get("/api/agents?q=%00zzz").await.json(200), json!([]));
 }
 
 async fn filters_narrow_each_other(app: TestApp) {

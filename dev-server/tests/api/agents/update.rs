@@ -148,6 +148,18 @@ async fn the_existing_service_s_trigger_does_not_count(app: TestApp) {
     let theirs = read(&app).await;
     assert_eq!(theirs["version"], 3);
     assert!(is_time(theirs["updated_at"].as_str().unwrap()), "{theirs}");
+
+    // To the millisecond, so not before a creation in the same second.
+    let fresh = app.definition("Fresh").await;
+    let path = format!("/api/agents/{fresh}");
+    let fresh = app
+        .put(&path, json!({"description": "ours"}))
+        .await
+        .json(200);
+    assert!(
+        fresh["updated_at"].as_str().unwrap() >= fresh["created_at"].as_str().unwrap(),
+        "{fresh}"
+    );
 }
 
 async fn a_taken_name_is_a_conflict(app: TestApp) {

@@ -145,9 +145,11 @@ async fn the_environment_wins_over_the_file() {
 #[test]
 fn a_line_of_the_file_that_does_not_parse_is_named() {
     let folder = tempdir().unwrap();
-    std::fs::write(folder.path().join(".env"), "WEBSOCKET_PORT 8000\n").unwrap();
-    let line = complaint(&mut orchestrator(folder.path()));
-    assert!(line.starts_with("orchestrator: .env: "), "{line}");
+    for wrong in ["WEBSOCKET_PORT 8000\n", "HOST=\"localhost\n"] {
+        std::fs::write(folder.path().join(".env"), wrong).unwrap();
+        let line = complaint(&mut orchestrator(folder.path()));
+        assert!(line.starts_with("orchestrator: .env: "), "{line}");
+    }
 }
 
 #[test]
