@@ -65,3 +65,75 @@ impl Picture {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(id: &str, started_at: &str, status: &str) -> Agent {
+        let json = format!(
+            r#"{{"id":"{id}","session_id":"s","status":"{status}","started_at":"{started_at}"}}"#
+        );
+        Agent::read(json).expect("an agent")
+    }
+
+    fn change(seq: i64, id: &str, after: Option<Agent>) -> Change {
+        Change {
+            seq,
+            id: id.into(),
+            before: Before::Unknown,
+            after: after.map(Arc::new),
+        }
+    }
+
+    fn ids(picture: &Picture, filter: &Filter) -> Vec<String> {
+        let agents = picture.newest(filter);
+        agents.iter().map(|agent| agent.id.clone()).collect()
+    }
+
+    fn picture() -> Picture {
+        let agents = vec![
+            agent("b", "2026-02", "planning"),
+            agent("c", "2026-03", "failed"),
+            agent("a", "2026-02", "planning"),
+        ];
+        Picture::new("database".into(), 7, agents)
+    }
+
+    #[test]
+    fn the_newest_come_first() {
+        let all = Filter::default();
+        assert_eq!(ids(&picture(), &all), ["c", "b", "a"]);
+        let planning = Filter::new(None, vec![domain::AgentStatus::Planning]);
+        assert_eq!(ids(&picture(), &planning), ["b", "a"]);
+        let elsewhere = Filter::new(Some("t".to_owned()), vec![]);
+        assert_eq!(ids(&picture(), &elsewhere), [""; 0]);
+    }
+
+    #[test]
+    fn no_more_than_the_most_are_listed() {
+        let agents = (0..=MOST).map(|i| agent(&i.to_string(), &format!("{i:05}"), "planning"));
+        let picture = Picture::new("database".into(), 0, agents.collect());
+        let ids = ids(&picture, &Filter::default());
+        assert_eq!(ids.len(), MOST);
+        assert_eq!(ids.last().map(String::as_str), Some("1"));
+    }
+
+    #[test]
+    fn a_change_learns_what_was_before() {
+        let mut picture = picture();
+        let mut new = change(8, "d", Some(agent("d", "2026-01", "planning")));
+        picture.apply(&mut new);
+        assert!(matches!(new.before, Before::Absent));
+        let mut update = change(9, "d", Some(agent("d", "2026-04", "failed")));
+        picture.apply(&mut update);
+        assert!(matches!(update.before, Before::Was(agent) if agent.status == "planning"));
+        // It is in its new place only.
+        assert_eq!(ids(&picture, &Filter::default()), ["d", "c", "b", "a"]);
+        let mut deletion = change(10, "d", None);
+        picture.apply(&mut deletion);
+        assert!(matches!(deletion.before, Before::Was(agent) if agent.status == "failed"));
+        assert_eq!(ids(&picture, &Filter::default()), ["c", "b", "a"]);
+        assert_eq!(picture.seq, 10);
+    }
+}

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Received, Server, Update, patiently, python};
+use crate::support::{Database, Server, Update, python};
 
 fn milliseconds(timestamp: &Value) -> i64 {
     let timestamp = timestamp.as_str().unwrap();
@@ -376,11 +376,12 @@ async fn a_ping_is_answered_with_the_position() {
 async fn a_heartbeat_ends_a_silence() {
     let database = Database::new();
     let server = Server::feed(&database.path);
-    for query in ["", "mode=delta"] {
-        let mut client = server.client(query).await;
+    let mut clients = [server.client("").await, server.client("mode=delta").await];
+    for client in &mut clients {
         client.update().await;
-        let received = patiently("a heartbeat", client.receive()).await;
-        assert!(matches!(received, Received::Frame(kind, _) if kind == "heartbeat"));
+    }
+    for client in &mut clients {
+        client.expect("heartbeat").await;
     }
 }
 
