@@ -8,10 +8,10 @@ use serde::{Serialize, Serializer};
 pub struct Timestamp(String);
 
 impl Timestamp {
-    /// The present.
+    /// The present, cut to the millisecond as SQLite's `now` is.
     #[must_use]
     pub fn now() -> Self {
-        Self(format(jiff::Timestamp::now()))
+        Self(format!("{:.3}", jiff::Timestamp::now()))
     }
 
     /// Reads any form that our writers store and clients send: with `T` or a space, any number of decimals, with an

@@ -3,10 +3,14 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 
 use crate::{ApiError, Fault, Fields, Input, Location};
+
+/// Up to how many bytes of a body that is too large are read before the answer. A client that still sends may lose an
+/// answer that comes earlier, as the connection then ends with a reset.
+const DRAINED: usize = 16 << 20;
 
 /// The setting `MAX_BODY_BYTES`, which [`crate::Api`] puts into each request.
 #[derive(Clone, Copy)]
@@ -40,14 +44,27 @@ async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limit) {
+    if declared.is_some_and(|length| length > limit.max(DRAINED)) {
         return Err(ApiError::TooLarge { limit });
     }
-    match Limited::new(request.into_body(), limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
-        Err(_) => Err(ApiError::Incomplete),
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ApiError::Incomplete)?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= limit {
+            bytes.extend_from_slice(&data);
+        } else if length > limit.max(DRAINED) {
+            break;
+        }
     }
+    if length > limit {
+        return Err(ApiError::TooLarge { limit });
+    }
+    Ok(bytes)
 }
 
 /// A body without a declared type is refused too: a browser sends one to any site without asking that site first

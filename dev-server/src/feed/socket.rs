@@ -251,7 +251,11 @@ impl Client {
         let seq = *self.feed.hub.seq().borrow();
         let database = self.feed.hub.database();
         self.send(frames::connection_ack(seq, mode, &database))
-            .await
+            .await?;
+        if !*self.live.borrow_and_update() {
+            self.send_heartbeat().await?;
+        }
+        Ok(())
     }
 
     /// Sends all that the client wants to see, and gives a place in the ring from there on.

@@ -138,6 +138,19 @@ async fn a_large_body_passes() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_large_is_refused_every_time() {
+    let database = Database::new();
+    let rest = Server::rest(&database.path);
+    let server = through(&database, &rest);
+    let description = "x".repeat(3_000_000);
+    let definition = json!({"name": "Long", "agent_type": "planner", "description": description});
+    for _ in 0..40 {
+        let refused = server.post("/api/agents", &definition).await;
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}
+
+#[tokio::test]
 async fn a_missing_upstream_is_said_and_comes_back() {
     let database = Database::new();
     let rest = Server::rest(&database.path);
