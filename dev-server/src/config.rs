@@ -92,10 +92,12 @@ impl Config {
     pub fn load() -> Result<Self> {
         let file: BTreeMap<String, String> = dotenvy::dotenv_iter()
             .and_then(Iterator::collect)
-            .or_else(|error| match error.not_found() {
-                true => Ok(BTreeMap::new()),
+            .or_else(|error| {
+                if error.not_found() {
+                    return Ok(BTreeMap::new());
+                }
                 // Its text may end in the line break of the line that it is about.
-                false => Err(anyhow!(".env: {}", error.to_string().replace('\n', " "))),
+                Err(anyhow!(".env: {}", error.to_string().replace('\n', " ")))
             })?;
         Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
