@@ -109,15 +109,15 @@ impl Report {
                 ("dev-server", &outcome.dev_server),
                 ("ceiling", &outcome.ceiling),
             ] {
-                if measurement.not_2xx + measurement.unanswered > 0 {
+                if measurement.not_2xx + measurement.failed_or_slow > 0 {
                     writeln!(
                         text,
-                        "* `{}`{}, {server}: of {} answers {} are not 2xx; {} requests were not answered.",
+                        "* `{}`{}, {server}: of {} answers {} are not 2xx; {} requests failed or took over 2 s.",
                         outcome.case,
                         rows.as_deref().unwrap_or_default(),
                         measurement.requests,
                         measurement.not_2xx,
-                        measurement.unanswered
+                        measurement.failed_or_slow
                     )?;
                 }
             }
