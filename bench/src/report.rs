@@ -40,8 +40,9 @@ impl Report {
              the same handlers as a native program over the same SQLite: no WebAssembly, no host, no request ids. \
              Both servers are up at once and take turns case by case, {seconds} s each after a warm-up, with 32 \
              connections (`wrk -t1 -c32`); p50 and p99 are the dev-server's.\n\n\
-             A create commits to disk before it answers. For creates the native program is no ceiling: its writers \
-             try again and again for the lock, where the dev-server's queue for it.\n\n\
+             A create commits to disk before it answers. Creates do not compare alike: the native program's writers \
+             try again and again for the lock, which lets some wait for seconds, where the dev-server's queue for \
+             it.\n\n\
              ## {} log entries against {}\n\n\
              Requests per second with the larger log, divided by those with the smaller one.\n\n\
              {}",
