@@ -19,7 +19,7 @@ end
 function done(summary, latency)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests": %d, "requests_per_second": %.3f, "p50_ms": %.3f, "p99_ms": %.3f, "not_2xx": %d, "unanswered": %d}\n',
+        '{"requests": %d, "requests_per_second": %.3f, "p50_ms": %.3f, "p99_ms": %.3f, "not_2xx": %d, "failed_or_slow": %d}\n',
         summary.requests,
         summary.requests * 1e6 / summary.duration,
         latency:percentile(50) / 1e3,

@@ -21,8 +21,8 @@ pub(crate) struct Measurement {
     pub(crate) p99_ms: f64,
     /// How many answers had another status.
     pub(crate) not_2xx: u64,
-    /// How many connections failed and how many answers took too long.
-    pub(crate) unanswered: u64,
+    /// How many requests failed, or had no answer within the 2 s that wrk waits.
+    pub(crate) failed_or_slow: u64,
 }
 
 /// wrk with our script.
