@@ -22,6 +22,10 @@ use crate::report::Report;
 use crate::servers::Servers;
 use crate::wrk::Wrk;
 
+/// The dev-server's, so that the ceiling has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many log entries the databases of the log cases have.
 const LOG_ROWS: [u32; 3] = [10_000, 100_000, 1_000_000];
 

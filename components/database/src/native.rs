@@ -92,6 +92,16 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
+/// A column's text. Another process may have stored bytes that are no UTF-8; these become U+FFFD.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> String {
+    // Checked first, as that is several times faster than the conversion.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
 /// SQLite's own words for an error. rusqlite's text has the whole statement in it.
 #[must_use]
 pub fn message(error: &rusqlite::Error) -> String {
@@ -120,7 +130,7 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Null => Self::Null,
             ValueRef::Integer(number) => Self::Integer(number),
             ValueRef::Real(number) => Self::Real(number),
-            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Text(text) => Self::Text(text_of(text)),
             ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
         }
     }

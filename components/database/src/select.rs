@@ -69,7 +69,8 @@ impl Select {
             ..
         } = self;
         let place = parameters.len() + 1;
-        sql.push_str(&format!(" {order} LIMIT ?{place}"));
+        // Of a bare parameter the planner wants to know the value, and so prepares a cached statement anew each time.
+        sql.push_str(&format!(" {order} LIMIT ?{place} + 0"));
         loop {
             parameters.push(limit.into());
             match connection.execute(&sql, &parameters) {

@@ -290,7 +290,7 @@ impl From<ValueRef<'_>> for wit::Value {
             ValueRef::Null => Self::Null,
             ValueRef::Integer(number) => Self::Integer(number),
             ValueRef::Real(number) => Self::Real(number),
-            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Text(text) => Self::Text(native::text_of(text)),
             ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
         }
     }
