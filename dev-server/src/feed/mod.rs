@@ -13,6 +13,7 @@ mod poller;
 mod prune;
 mod socket;
 mod source;
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::path::Path;

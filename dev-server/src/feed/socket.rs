@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderValue, StatusCode, header};
 use http_api::{Fields, Input, Query, parse};
 use serde::Deserialize;
 use strum::{EnumString, VariantNames};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::Feed;
 use super::agent::Filter;
 use super::frames::{self, Frame, HEARTBEAT_SECONDS};
 use super::hub::Event;
 use super::source::{Error, Source};
+use super::upgrade::{Socket, Upgrade, send_text};
 use crate::server::detail;
 
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
@@ -32,8 +35,6 @@ const SILENCE: Duration = Duration::from_secs(75);
 const STALL: Duration = Duration::from_secs(30);
 /// How long a close frame may take.
 const CLOSE: Duration = Duration::from_secs(1);
-/// The largest message from a client, in bytes.
-const MAX_MESSAGE_BYTES: usize = 4096;
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "snake_case")]
@@ -71,11 +72,10 @@ impl Input for Parameters {
 /// `GET /ws/agent-status`.
 pub(super) async fn connect(
     State(feed): State<Feed>,
-    headers: HeaderMap,
     Query(parameters): Query<Parameters>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Response {
-    if let Some(origin) = headers.get(header::ORIGIN)
+    if let Some(origin) = request.headers().get(header::ORIGIN)
         && !origin
             .to_str()
             .is_ok_and(|origin| feed.origins.allow(origin))
@@ -85,9 +85,15 @@ pub(super) async fn connect(
             "Pages of this origin may not connect",
         );
     }
-    let upgrade = match upgrade {
+    let upgrade = match Upgrade::new(&mut request) {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return detail(rejection.status(), &rejection.body_text()),
+        Err(sentence) => {
+            let mut response = detail(StatusCode::UPGRADE_REQUIRED, &sentence);
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            return response;
+        }
     };
     let Ok(place) = feed.clients.clone().try_acquire_owned() else {
         let mut response = detail(
@@ -100,24 +106,17 @@ pub(super) async fn connect(
             .insert(header::RETRY_AFTER, retry_after);
         return response;
     };
-    upgrade
-        // The usual 128 KiB for each client would be what most of the memory goes to.
-        .read_buffer_size(MAX_MESSAGE_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| Client::new(feed, socket, parameters, place).run())
-        .into_response()
+    upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run())
 }
 
 /// Why a client's task ends: the close code and its reason. `None` where there is nobody left to tell.
-type End = Option<(u16, &'static str)>;
+type End = Option<(CloseCode, &'static str)>;
 
-const STALLED: End = Some((close_code::AGAIN, "you do not read"));
-const STOPPING: End = Some((close_code::AWAY, "the server stops"));
+const STALLED: End = Some((CloseCode::Again, "you do not read"));
+const STOPPING: End = Some((CloseCode::Away, "the server stops"));
 
 enum Common {
-    Message(Option<Result<Message, axum::Error>>),
+    Message(Option<Result<Message, SocketError>>),
     Heartbeat,
     Ping,
     Stop,
@@ -125,7 +124,7 @@ enum Common {
 
 struct Client {
     feed: Feed,
-    socket: WebSocket,
+    socket: Socket,
     parameters: Parameters,
     live: watch::Receiver<bool>,
     /// The last change that the client has.
@@ -139,7 +138,7 @@ struct Client {
 impl Client {
     fn new(
         feed: Feed,
-        socket: WebSocket,
+        socket: Socket,
         parameters: Parameters,
         place: OwnedSemaphorePermit,
     ) -> Self {
@@ -230,7 +229,7 @@ impl Client {
     /// What comes next of all that is the same in both modes. Can be dropped without a loss.
     async fn next(&mut self) -> Common {
         tokio::select! {
-            message = self.socket.recv() => Common::Message(message),
+            message = self.socket.next() => Common::Message(message),
             () = sleep_until(self.heartbeat) => Common::Heartbeat,
             _ = self.live.changed() => Common::Heartbeat,
             _ = self.pings.tick() => Common::Ping,
@@ -332,23 +331,23 @@ impl Client {
     }
 
     /// Deals with what came from the client.
-    async fn answer(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    async fn answer(&mut self, message: Option<Result<Message, SocketError>>) -> Result<(), End> {
         #[derive(Deserialize)]
         struct Incoming {
             r#type: String,
         }
         self.heard = Instant::now();
         let text = match message {
-            Some(Err(error)) if is_too_large(&error) => {
-                return Err(Some((close_code::SIZE, "a message has at most 4096 bytes")));
+            Some(Err(SocketError::Capacity(_))) => {
+                return Err(Some((CloseCode::Size, "a message has at most 4096 bytes")));
             }
             None | Some(Err(_)) => return Err(None),
             Some(Ok(Message::Close(_))) => {
                 // The answer, with the client's code, is made already; to read on sends it.
-                let _ = timeout(CLOSE, self.socket.recv()).await;
+                let _ = timeout(CLOSE, self.socket.next()).await;
                 return Err(None);
             }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => {
                 return self.send(frames::error("messages are text")).await;
             }
@@ -376,21 +375,23 @@ impl Client {
         if self.heard.elapsed() > SILENCE {
             return Err(STALLED);
         }
-        self.transmit(Message::Ping(bytes::Bytes::new())).await
+        let ping = self.socket.send(Message::Ping(bytes::Bytes::new()));
+        in_time(ping).await
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        self.transmit(Message::Text(frame.0)).await?;
+        in_time(send_text(&mut self.socket, frame.0)).await?;
         self.heartbeat = Instant::now() + HEARTBEAT;
         Ok(())
     }
+}
 
-    async fn transmit(&mut self, message: Message) -> Result<(), End> {
-        match timeout(STALL, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(None),
-            Err(_) => Err(STALLED),
-        }
+/// Sends, unless the client does not read.
+async fn in_time(sending: impl Future<Output = Result<(), SocketError>>) -> Result<(), End> {
+    match timeout(STALL, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(STALLED),
     }
 }
 
@@ -401,10 +402,4 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
-}
-
-/// Whether tungstenite refused a message for its size. axum's error hides the type, not the words.
-fn is_too_large(error: &axum::Error) -> bool {
-    let text = error.to_string();
-    text.contains("too long") || text.contains("too large")
 }

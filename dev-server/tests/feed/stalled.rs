@@ -1,4 +1,4 @@
-//! A client that does not read.
+//! What a client costs, above all one that does not read.
 
 use tokio::net::TcpSocket;
 
@@ -51,6 +51,24 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
     board.shows(&mut stalled, "a=failed").await;
     history.follow(&mut reads, database.seq()).await;
     history.check(&database.log());
+}
+
+#[tokio::test]
+async fn a_long_list_leaves_no_buffer_behind() {
+    let database = Database::new();
+    // A list of about a megabyte.
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+        INSERT INTO agents (id, orchestrator_agent_id, session_id, error_message) SELECT i, 'd', 's', ?1 FROM n";
+    database.run(sql, ["x".repeat(600)]);
+    let server = Server::feed(&database.path);
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        let mut client = server.client("mode=delta").await;
+        client.update().await;
+        clients.push(client);
+    }
+    let memory = server.memory();
+    assert!(memory < 60 * MEGABYTE, "{} MB", memory / MEGABYTE);
 }
 
 #[tokio::test]
