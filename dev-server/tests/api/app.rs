@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use crate::support::client::{Request, Response};
 use crate::support::server::{Connection, Server};
 
-/// Makes two tests of each case: natively in memory, and over HTTP with the components.
+/// Makes three tests of each case: natively in memory, over HTTP with the components, and the same through the feed's
+/// proxy.
 macro_rules! on_every_host {
     ($($case:ident),* $(,)?) => {$(
         mod $case {
@@ -28,6 +29,11 @@ macro_rules! on_every_host {
             #[tokio::test]
             async fn wasm() {
                 super::$case(TestApp::start(Host::Components).await).await;
+            }
+
+            #[tokio::test]
+            async fn proxied() {
+                super::$case(TestApp::start(Host::Proxied).await).await;
             }
         }
     )*};
@@ -61,6 +67,8 @@ pub(crate) enum Host {
     File,
     /// In the components of a server, on a file.
     Components,
+    /// The same, behind `orchestrator feed --proxy`.
+    Proxied,
 }
 
 /// A backend that is not started yet, for cases that need one of their own making.
@@ -109,12 +117,15 @@ impl Setup {
         let backend = match self.host {
             Host::Memory => self.native(Native::memory().unwrap()),
             Host::File => self.native(Native::file(&path)),
-            Host::Components => {
+            Host::Components | Host::Proxied => {
                 let environment = [
                     ("CORS_ORIGINS", self.cors_origins),
                     ("MAX_BODY_BYTES", &self.max_body_bytes.to_string()),
                 ];
-                let server = Server::start(&path, &environment);
+                let server = match self.host {
+                    Host::Proxied => Server::behind_a_feed(&path, &environment),
+                    _ => Server::start(&path, &environment),
+                };
                 let connection = tokio::sync::Mutex::new(Some(server.connect().await));
                 Running::Components { server, connection }
             }

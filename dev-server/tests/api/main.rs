@@ -1,5 +1,5 @@
 //! What a client sees, case by case: once with the handlers in this process, once over HTTP with the built
-//! components in a server of their own. The modules are named for the paths.
+//! components in a server of their own, once through the feed's proxy. The modules are named for the paths.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -43,12 +43,36 @@ pub(crate) struct Server {
     child: Child,
     lines: Mutex<Receiver<String>>,
     address: SocketAddr,
+    /// The server that this one passes requests on to.
+    _upstream: Option<Box<Self>>,
 }
 
 impl Server {
     /// Starts a server on a free port.
     pub(crate) fn start(database: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::run(database, environment, &["serve"], None)
+    }
+
+    /// Starts a server without the feed, and the feed by itself in front of it.
+    pub(crate) fn behind_a_feed(database: &Path, environment: &[(&str, &str)]) -> Self {
+        let rest = Self::run(database, environment, &["serve", "--no-feed"], None);
+        let url = format!("http://{}", rest.address);
+        Self::run(
+            database,
+            environment,
+            &["feed", "--proxy", &url],
+            Some(rest),
+        )
+    }
+
+    fn run(
+        database: &Path,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        upstream: Option<Self>,
+    ) -> Self {
         let mut child = orchestrator(database.parent().expect("a folder"))
+            .args(arguments)
             .env("DATABASE_PATH", database)
             .env("WEBSOCKET_PORT", "0")
             .envs(environment.iter().copied())
@@ -69,6 +93,7 @@ impl Server {
             child,
             lines: Mutex::new(lines),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            _upstream: upstream.map(Box::new),
         };
         let line = server.wait_for("serving http://");
         let address = line.rsplit("http://").next().expect("an address");
