@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use database::native::Native;
 use database::{Database, Error};
+use tracing::{info, warn};
 
 use crate::config::Config;
 
@@ -22,8 +23,17 @@ pub async fn migrate(config: &Config) -> Result<()> {
     Ok(())
 }
 
+/// Does so at the start of a server, which goes on where it fails: the components do it too, and the feed waits.
+pub(crate) async fn at_start(config: &Config) {
+    let path = config.database_path.display();
+    match apply(config).await {
+        Ok(version) => info!(version, %path, "database is ready"),
+        Err(error) => warn!(%path, "{error}"),
+    }
+}
+
 /// Brings the schema up to date and gives its version.
-pub(crate) async fn apply(config: &Config) -> Result<i64, Error> {
+async fn apply(config: &Config) -> Result<i64, Error> {
     let database = Database::new(Native::file(&config.database_path));
     database.schema_version().await
 }

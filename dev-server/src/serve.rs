@@ -10,13 +10,13 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hosting::{Failure, Host, Manifest, Pool};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{StatusCode, Uri, header};
 use http_api::Origins;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::server::{self, detail};
+use crate::server::{self, detail, unavailable};
 use crate::{feed, migrate};
 
 /// Serves until SIGINT or SIGTERM.
@@ -28,11 +28,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let manifest = Manifest::load(manifest, |name| config.spin_variable(name))?;
     let pool = Pool::new(&config.database_path);
     let host = Host::load(manifest, &pool)?;
-    // The components do this too; what fails now may work at the first request.
-    match migrate::apply(config).await {
-        Ok(version) => info!(version, path = %config.database_path.display(), "database is ready"),
-        Err(error) => warn!(path = %config.database_path.display(), "{error}"),
-    }
+    migrate::at_start(config).await;
 
     let listener = server::bind(config).await?;
     let address = listener.local_addr()?;
@@ -79,17 +75,7 @@ async fn pass(State(app): State<App>, mut request: Request) -> Response {
     };
     let mut response = match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
-        Failure::TimedOut => {
-            let mut response = detail(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The request took too long, try again shortly",
-            );
-            let retry_after = HeaderValue::from_static("5");
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, retry_after);
-            response
-        }
+        Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
         Failure::Failed(error) => {
             error!("{error:?}");
             detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

@@ -9,7 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -101,6 +101,14 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 /// An error of ours, in the form that the components' errors have.
 pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response {
     (status, Json(serde_json::json!({ "detail": sentence }))).into_response()
+}
+
+/// 503, with the seconds after which to try again.
+pub(crate) fn unavailable(sentence: &str, retry_after: &'static str) -> Response {
+    let mut response = detail(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    let seconds = HeaderValue::from_static(retry_after);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
 }
 
 /// Gives each request an id, and the log a line for each response.

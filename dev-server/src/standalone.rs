@@ -19,14 +19,7 @@ use crate::{feed, migrate};
 /// Where the address cannot be had.
 pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     if config.database_path.exists() {
-        match migrate::apply(config).await {
-            Ok(version) => {
-                info!(version, path = %config.database_path.display(), "database is ready");
-            }
-            Err(error) => {
-                tracing::warn!(path = %config.database_path.display(), "{error}");
-            }
-        }
+        migrate::at_start(config).await;
     }
     let listener = server::bind(config).await?;
     let stopping = watch::Sender::new(false);

@@ -22,7 +22,7 @@ use super::frames::{self, Frame, HEARTBEAT_SECONDS};
 use super::hub::Event;
 use super::source::{Error, Source};
 use super::upgrade::{Socket, Upgrade, send_text};
-use crate::server::detail;
+use crate::server::{detail, unavailable};
 
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
 /// The least time between two whole lists.
@@ -96,15 +96,7 @@ pub(super) async fn connect(
         }
     };
     let Ok(place) = feed.clients.clone().try_acquire_owned() else {
-        let mut response = detail(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "There are too many clients, try again later",
-        );
-        let retry_after = HeaderValue::from_static("10");
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, retry_after);
-        return response;
+        return unavailable("There are too many clients, try again later", "10");
     };
     upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run())
 }
