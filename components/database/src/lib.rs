@@ -8,6 +8,7 @@
 //! Two adapters: Spin's SQLite interface inside a component (`spin`), rusqlite outside of one (`native`).
 
 mod error;
+mod leases;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use error::{Constraint, Error};
+pub use leases::{NEXT_LEASE_END, REAP};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
 pub use row::{Row, Value};
 pub use select::Select;
