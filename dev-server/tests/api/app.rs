@@ -214,15 +214,21 @@ impl TestApp {
 
     /// A list by GET, as the values of `field`.
     pub(crate) async fn list(&self, uri: impl Into<String>, field: &str) -> Vec<String> {
-        let uri = uri.into();
-        let list = self.get(uri).await.json(200);
-        let list = list.as_array().expect("an array");
-        list.iter()
-            .map(|row| match &row[field] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            })
-            .collect()
+        values(&self.get(uri).await.json(200), field)
+    }
+
+    /// A list by GET with all that follows it by `Link`, page by page.
+    pub(crate) async fn pages(&self, uri: impl Into<String>, field: &str) -> Vec<Vec<String>> {
+        let mut uri = uri.into();
+        let mut pages = Vec::new();
+        loop {
+            let response = self.get(uri).await;
+            pages.push(values(&response.json(200), field));
+            match next(&response) {
+                Some(next) => uri = next,
+                None => return pages,
+            }
+        }
     }
 
     /// POST of JSON.
@@ -327,6 +333,24 @@ fn foreign(path: &Path) -> rusqlite::Connection {
         .pragma_update(None, "foreign_keys", true)
         .unwrap();
     connection
+}
+
+/// The values of `field` in a list.
+fn values(list: &Value, field: &str) -> Vec<String> {
+    let list = list.as_array().expect("an array");
+    list.iter()
+        .map(|row| match &row[field] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+/// Where a list goes on.
+pub(crate) fn next(page: &Response) -> Option<String> {
+    let link = page.header("link");
+    let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+    Some(target.to_owned())
 }
 
 /// The id of what came back.

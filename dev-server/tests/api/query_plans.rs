@@ -110,7 +110,7 @@ const ROWS: [&str; 4] = [
 ];
 
 /// Each list with the index that it goes through.
-const LISTS: [(&str, &str); 10] = [
+const LISTS: [(&str, &str); 13] = [
     ("/api/agents?", "idx_orchestrator_agents_created"),
     ("/api/runtime/agents?", "idx_agents_started"),
     ("/api/runtime/prompts?", "idx_prompts_created"),
@@ -121,6 +121,9 @@ const LISTS: [(&str, &str); 10] = [
     ("/api/runtime/logs/agent/a1?", "idx_agent_logs_agent"),
     ("/api/runtime/logs/agent/a1?limit=1", "idx_agent_logs_agent"),
     ("/api/runtime/agents?limit=1", "idx_agents_started"),
+    ("/api/runtime/agents?status=failed", "idx_agents_status_started"),
+    ("/api/runtime/system-logs?component=c", "idx_system_logs_component"),
+    ("/api/runtime/system-logs?level=ERROR", "idx_system_logs_level"),
 ];
 
 #[tokio::test]
