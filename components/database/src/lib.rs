@@ -12,6 +12,7 @@ mod leases;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+mod retention;
 mod row;
 mod select;
 #[cfg(target_family = "wasm")]
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 pub use error::{Constraint, Error};
 pub use leases::{NEXT_LEASE_END, REAP};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
+pub use retention::DELETE_OLD_LOGS;
 pub use row::{Row, Value};
 pub use select::Select;
 
