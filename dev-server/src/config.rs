@@ -61,6 +61,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "how many changes the change log keeps, for clients that resume",
     },
     Variable {
+        name: "RETENTION_DAYS",
+        default: "30",
+        help: "after how many days log entries are deleted; 0 keeps them for ever",
+    },
+    Variable {
         name: "RUST_LOG",
         default: "info",
         help: "what is logged: error, warn, info, debug or trace, also by module",
@@ -79,6 +84,8 @@ pub struct Config {
     pub max_ws_clients: usize,
     /// `CHANGE_LOG_MAX`.
     pub change_log_max: i64,
+    /// `RETENTION_DAYS`; `None` keeps log entries for ever.
+    pub retention_days: Option<u32>,
     /// `RUST_LOG`.
     pub rust_log: String,
     values: BTreeMap<&'static str, String>,
@@ -147,6 +154,7 @@ impl Config {
             cors_origins,
             max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
             change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
+            retention_days: days("RETENTION_DAYS", read("RETENTION_DAYS"))?,
             rust_log: read("RUST_LOG").to_owned(),
             values,
         })
@@ -179,6 +187,14 @@ fn positive<T: TryFrom<u32>>(name: &str, value: &str) -> Result<T> {
     number
         .and_then(|number: u32| T::try_from(number).ok())
         .with_context(|| format!("{name}: {value:?} is not a number above 0"))
+}
+
+/// A number of days; 0 is none.
+fn days(name: &str, value: &str) -> Result<Option<u32>> {
+    let days: u32 = value
+        .parse()
+        .map_err(|_| anyhow!("{name}: {value:?} is not a number of days"))?;
+    Ok((days > 0).then_some(days))
 }
 
 fn is_loopback(address: IpAddr) -> bool {
@@ -236,6 +252,7 @@ mod tests {
             ("MAX_BODY_BYTES", "-1"),
             ("MAX_WS_CLIENTS", "0"),
             ("CHANGE_LOG_MAX", "many"),
+            ("RETENTION_DAYS", "-1"),
             ("RUST_LOG", "a=b=c"),
         ] {
             let error = with(name, value).err().expect(value).to_string();

@@ -10,7 +10,6 @@ mod frames;
 mod hub;
 mod picture;
 mod poller;
-mod prune;
 mod socket;
 mod source;
 mod upgrade;
@@ -43,7 +42,7 @@ struct Feed {
     stopping: watch::Receiver<bool>,
 }
 
-/// Starts the feed: its thread, the pruning of the log, and the route `/ws/agent-status`.
+/// Starts the feed: its thread and the route `/ws/agent-status`.
 ///
 /// Clients are told to go away when `stopping` becomes true.
 pub(crate) async fn start(
@@ -53,10 +52,6 @@ pub(crate) async fn start(
 ) -> (Router, Waker) {
     let hub = Arc::new(Hub::new());
     let waker = poller::start(&config.database_path, Arc::clone(&hub)).await;
-    tokio::spawn(prune::run(
-        config.database_path.clone(),
-        config.change_log_max,
-    ));
     let feed = Feed {
         hub,
         database_path: config.database_path.as_path().into(),

@@ -20,8 +20,9 @@ use super::Feed;
 use super::agent::Filter;
 use super::frames::{self, Frame, HEARTBEAT_SECONDS};
 use super::hub::Event;
-use super::source::{Error, Source};
+use super::source::Source;
 use super::upgrade::{Socket, Upgrade, send_text};
+use crate::file::Error;
 use crate::server::{detail, unavailable};
 
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
@@ -21,6 +21,13 @@ pub(crate) struct Server {
 /// A folder for one test.
 pub(crate) fn free_folder() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// The path of a database that is not there yet, in a folder for one test.
+pub(crate) fn free_path() -> (TempDir, PathBuf) {
+    let folder = free_folder();
+    let path = folder.path().join("orchestrator.db");
+    (folder, path)
 }
 
 /// The binary, with settings for a test and none of the surroundings'.
@@ -93,6 +100,11 @@ impl Server {
                 Err(error) => panic!("{error}: the server does not log {text:?}, but\n{seen}"),
             }
         }
+    }
+
+    /// The lines of the log that nobody has waited for yet.
+    pub(crate) fn log_so_far(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
     }
 
     /// Connects to the feed with this query.
