@@ -17,4 +17,5 @@ mod requests;
 mod resume;
 mod stalled;
 mod support;
+mod tokens;
 mod torture;
