@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Database, Error, Value as Sql};
-use http_api::{Api, Origins, Settings};
+use http_api::{Api, Origins, Settings, Tokens};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -58,6 +58,30 @@ macro_rules! on_a_file {
     )*};
 }
 
+/// The same as `on_every_host`, for cases that set the backend up themselves.
+macro_rules! set_up_on_every_host {
+    ($($case:ident),* $(,)?) => {$(
+        mod $case {
+            use $crate::app::{Host, Setup};
+
+            #[tokio::test]
+            async fn native() {
+                super::$case(Setup::new(Host::Memory)).await;
+            }
+
+            #[tokio::test]
+            async fn wasm() {
+                super::$case(Setup::new(Host::Components)).await;
+            }
+
+            #[tokio::test]
+            async fn proxied() {
+                super::$case(Setup::new(Host::Proxied)).await;
+            }
+        }
+    )*};
+}
+
 /// Where the handlers run, and on what.
 #[derive(Clone, Copy)]
 pub(crate) enum Host {
@@ -77,6 +101,8 @@ pub(crate) struct Setup {
     folder: TempDir,
     cors_origins: &'static str,
     max_body_bytes: usize,
+    api_token: &'static str,
+    api_read_token: &'static str,
 }
 
 impl Setup {
@@ -87,6 +113,8 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             cors_origins: "http://localhost:5173,http://127.0.0.1:5173",
             max_body_bytes: 2_097_152,
+            api_token: "",
+            api_read_token: "",
         }
     }
 
@@ -99,6 +127,13 @@ impl Setup {
     /// With `CORS_ORIGINS`.
     pub(crate) fn cors_origins(mut self, origins: &'static str) -> Self {
         self.cors_origins = origins;
+        self
+    }
+
+    /// With `API_TOKEN` and `API_READ_TOKEN`.
+    pub(crate) fn tokens(mut self, api: &'static str, read: &'static str) -> Self {
+        self.api_token = api;
+        self.api_read_token = read;
         self
     }
 
@@ -121,6 +156,8 @@ impl Setup {
                 let environment = [
                     ("CORS_ORIGINS", self.cors_origins),
                     ("MAX_BODY_BYTES", &self.max_body_bytes.to_string()),
+                    ("API_TOKEN", self.api_token),
+                    ("API_READ_TOKEN", self.api_read_token),
                 ];
                 let server = match self.host {
                     Host::Proxied => Server::behind_a_feed(&path, &environment),
@@ -144,6 +181,7 @@ impl Setup {
             database_path: self.path().display().to_string(),
             cors_origins: Origins::parse(self.cors_origins).unwrap(),
             max_body_bytes: self.max_body_bytes,
+            tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
         };
         let routes = agents::routes(database.clone(), &settings)
             .merge(runtime::routes(database.clone(), &settings))

@@ -23,3 +23,4 @@ mod paths;
 mod process;
 mod query_plans;
 mod runtime;
+mod tokens;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Connection, Database, Error, Row, Value};
-use http_api::{Api, Origins, Settings};
+use http_api::{Api, Origins, Settings, Tokens};
 
 use crate::support::client::{Request, Response};
 
@@ -68,6 +68,7 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
         database_path: String::new(),
         cors_origins: Origins::default(),
         max_body_bytes: 1,
+        tokens: Tokens::default(),
     };
     let routes = agents::routes(database.clone(), &settings)
         .merge(runtime::routes(database.clone(), &settings));
