@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use database::{SCHEMA_VERSION, native};
+use feed_protocol::{Agent, Before, Change, PAGE};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::agent::{Agent, Before, Change};
 use super::picture::Picture;
-
-/// How many changes are read at once.
-pub(super) const PAGE: i64 = 64;
 
 /// Why the database cannot be read now.
 #[derive(Debug, thiserror::Error)]
