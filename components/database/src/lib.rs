@@ -151,6 +151,11 @@ impl Database {
         Ok(())
     }
 
+    /// Waits without holding up other requests.
+    pub async fn sleep(&self, pause: Duration) {
+        self.backend.sleep(pause).await;
+    }
+
     /// Runs `job` until no lock turns it away, at most for [`PATIENCE`].
     async fn patiently<T, E: From<Error>>(
         &self,

@@ -1,6 +1,7 @@
-//! The component `runtime`: `/api/runtime`, running agents, their prompts and their logs.
+//! The component `runtime`: `/api/runtime`, running agents, their prompts and their logs, and the live feed of them.
 
 mod agents;
+mod events;
 mod logs;
 mod prompts;
 
@@ -13,6 +14,7 @@ pub fn routes(database: Database, _: &Settings) -> Router {
     agents::routes()
         .merge(prompts::routes())
         .merge(logs::routes())
+        .merge(events::routes())
         .with_state(database)
 }
 
