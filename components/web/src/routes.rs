@@ -30,9 +30,8 @@ pub fn routes(settings: &Settings) -> Router {
 fn policy(page: &str, feed_url: &str) -> String {
     let feed = origin(feed_url);
     let more = match page {
-        // Both put styles into the page while they run; ReDoc also searches in a worker that it makes itself.
-        "/docs" => "style-src 'self'",
-        "/redoc" => "style-src 'self'; worker-src blob:",
+        // ReDoc writes its styles into the page while it runs, and searches in a worker that it makes itself.
+        "/redoc" => "style-src 'self' 'unsafe-inline'; worker-src blob:",
         _ => "style-src 'self'",
     };
     format!(
