@@ -1,7 +1,7 @@
 //! What a definition is, and what a client sends to make, change or find one.
 
 use domain::{AgentType, Json, Timestamp};
-use http_api::{Fields, Input, Page, parse};
+use http_api::{Fields, Input, Order, Page, parse};
 use serde::Serialize;
 
 /// The most characters in a name.
@@ -103,7 +103,7 @@ impl Input for Search {
             agent_type: fields.optional("agent_type", parse::choice),
             is_active: fields.optional("is_active", parse::boolean),
             q: fields.optional("q", parse::text_of(1..=LONGEST_SEARCH)),
-            page: Page::read(fields, 1000),
+            page: Page::read(fields, 1000, Order::Desc),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The SQL of `/api/agents`.
 
-use database::{Connection, Constraint, Database, Error, Row, Select, Value};
+use database::{Connection, Constraint, Error, Keyset, Paged, Row, Select, Value};
 use domain::{Json, Timestamp, new_id};
-use http_api::{ApiError, Order};
+use http_api::ApiError;
 
 use crate::definition::{Changes, Definition, NewDefinition, Search};
 
@@ -30,20 +30,20 @@ fn definition(mut row: Row) -> Definition {
     }
 }
 
-pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Vec<Definition>, Error> {
-    let order = match search.page.order.unwrap_or(Order::Desc) {
-        Order::Asc => "ORDER BY replace(created_at, ' ', 'T'), rowid",
-        Order::Desc => "ORDER BY replace(created_at, ' ', 'T') DESC, rowid DESC",
-    };
-    let rows = Select::new(concat!("SELECT ", columns!(), " FROM orchestrator_agents"))
+const BY_AGE: Keyset = Keyset {
+    key: "replace(created_at, ' ', 'T')",
+    tie: Some("rowid"),
+};
+
+pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Definition>, Error> {
+    Select::new(columns!(), "orchestrator_agents")
         .filter("agent_type = ?", search.agent_type.map(<&str>::from))
         .filter("is_active = ?", search.is_active)
         .filter(
             "instr(lower(name), lower(?)) OR instr(lower(description), lower(?))",
             search.q.as_deref(),
         )
-        .run(db, order, search.page.limit)?;
-    Ok(rows.into_iter().map(definition).collect())
+        .page(db, BY_AGE, search.page.window(), definition)
 }
 
 pub(crate) fn find(db: &dyn Connection, id: &str) -> Result<Definition, ApiError> {
@@ -59,31 +59,33 @@ pub(crate) fn find(db: &dyn Connection, id: &str) -> Result<Definition, ApiError
         .ok_or_else(|| unknown(id))
 }
 
-pub(crate) async fn insert(
-    database: &Database,
-    new: NewDefinition,
+/// The parameters of [`insert`]: a new row.
+pub(crate) fn row(new: &NewDefinition) -> [Value; 9] {
+    [
+        new_id().into(),
+        new.name.as_str().into(),
+        new.description.as_deref().into(),
+        <&str>::from(new.agent_type).into(),
+        new.capabilities.as_deref().into(),
+        new.default_model.as_deref().into(),
+        new.metadata.as_ref().map(Json::as_text).into(),
+        new.is_active.into(),
+        Timestamp::now().into_text().into(),
+    ]
+}
+
+pub(crate) fn insert(
+    db: &dyn Connection,
+    new: &NewDefinition,
+    row: &[Value],
 ) -> Result<Definition, ApiError> {
     const SQL: &str = concat!(
         "INSERT INTO orchestrator_agents (id, name, description, agent_type, capabilities, default_model, metadata, \
          is_active, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) RETURNING ",
         columns!()
     );
-    let name = new.name.clone();
-    let parameters: [Value; 9] = [
-        new_id().into(),
-        new.name.into(),
-        new.description.into(),
-        <&str>::from(new.agent_type).into(),
-        new.capabilities.into(),
-        new.default_model.into(),
-        new.metadata.map(Json::into_text).into(),
-        new.is_active.into(),
-        Timestamp::now().into_text().into(),
-    ];
-    database
-        .write_one(SQL, &parameters)
-        .await
-        .map_err(|error| name_taken(error, &name))?
+    db.execute(SQL, row)
+        .map_err(|error| name_taken(error, &new.name))?
         .into_iter()
         .next()
         .map(definition)
@@ -119,12 +121,11 @@ pub(crate) fn update(db: &dyn Connection, id: &str, changes: &Changes) -> Result
 }
 
 /// Deletes the definition; the foreign keys take its agents, their prompts and logs with it.
-pub(crate) async fn delete(database: &Database, id: &str) -> Result<(), ApiError> {
-    const SQL: &str = "DELETE FROM orchestrator_agents WHERE id = ?1 RETURNING id";
-    let deleted = database.write_one(SQL, &[id.into()]).await?;
-    if deleted.is_empty() {
-        return Err(unknown(id));
-    }
+pub(crate) fn delete(db: &dyn Connection, id: &str) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM orchestrator_agents WHERE id = ?1",
+        &[id.into()],
+    )?;
     Ok(())
 }
 

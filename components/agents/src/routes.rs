@@ -1,11 +1,11 @@
 //! The route table of `/api/agents` and what each route does.
 
+use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
-use database::Database;
+use database::{Connection, Database};
 use http::StatusCode;
-use http_api::{ApiError, Body, Created, Id, Query, Settings};
+use http_api::{Answer, ApiError, Body, Id, IfMatch, List, Once, Query, Settings, Versioned};
 
 use crate::definition::{Changes, Definition, NewDefinition, Search};
 use crate::queries;
@@ -24,42 +24,64 @@ pub fn routes(database: Database, _: &Settings) -> Router {
 async fn list(
     State(database): State<Database>,
     Query(search): Query<Search>,
-) -> Result<Json<Vec<Definition>>, ApiError> {
+) -> Result<List<Definition>, ApiError> {
     let definitions = database.read(|db| queries::list(db, &search)).await?;
-    Ok(Json(definitions))
+    Ok(search.page.answer(definitions))
 }
 
 async fn create(
     State(database): State<Database>,
-    Body(new): Body<NewDefinition>,
-) -> Result<Created<Definition>, ApiError> {
-    let definition = queries::insert(&database, new).await?;
-    Ok(Created {
-        location: format!("/api/agents/{}", definition.id),
-        body: definition,
-    })
+    once: Once<NewDefinition>,
+) -> Result<Answer, ApiError> {
+    let row = queries::row(&once.body);
+    let work = |db: &dyn Connection, new: &NewDefinition| {
+        let definition = queries::insert(db, new, &row)?;
+        Ok(Answer::created(&definition)
+            .at(format!("/api/agents/{}", definition.id))
+            .versioned(definition.version))
+    };
+    once.run(&database, work).await
 }
 
-async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Definition>, ApiError> {
+async fn read(
+    State(database): State<Database>,
+    Id(id): Id,
+) -> Result<Versioned<Definition>, ApiError> {
     let definition = database.read(|db| queries::find(db, &id)).await?;
-    Ok(Json(definition))
+    Ok(versioned(definition))
 }
 
 async fn update(
     State(database): State<Database>,
     Id(id): Id,
+    if_match: IfMatch,
     Body(changes): Body<Changes>,
-) -> Result<Json<Definition>, ApiError> {
-    let definition = database
-        .write(|db| {
-            queries::update(db, &id, &changes)?;
-            queries::find(db, &id)
-        })
-        .await?;
-    Ok(Json(definition))
+) -> Result<Versioned<Definition>, ApiError> {
+    let work = |db: &dyn Connection| {
+        if_match.check(queries::find(db, &id)?.version)?;
+        queries::update(db, &id, &changes)?;
+        queries::find(db, &id)
+    };
+    let definition = database.write(work).await?;
+    Ok(versioned(definition))
 }
 
-async fn delete(State(database): State<Database>, Id(id): Id) -> Result<StatusCode, ApiError> {
-    queries::delete(&database, &id).await?;
+async fn delete(
+    State(database): State<Database>,
+    Id(id): Id,
+    if_match: IfMatch,
+) -> Result<StatusCode, ApiError> {
+    let work = |db: &dyn Connection| -> Result<(), ApiError> {
+        if_match.check(queries::find(db, &id)?.version)?;
+        Ok(queries::delete(db, &id)?)
+    };
+    database.write(work).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn versioned(definition: Definition) -> Versioned<Definition> {
+    Versioned {
+        version: definition.version,
+        row: definition,
+    }
 }

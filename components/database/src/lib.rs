@@ -8,9 +8,11 @@
 //! Two adapters: Spin's SQLite interface inside a component (`spin`), rusqlite outside of one (`native`).
 
 mod error;
+mod leases;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+mod retention;
 mod row;
 mod select;
 #[cfg(target_family = "wasm")]
@@ -22,9 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use error::{Constraint, Error};
+pub use leases::{NEXT_LEASE_END, REAP};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
+pub use retention::DELETE_OLD_LOGS;
 pub use row::{Row, Value};
-pub use select::Select;
+pub use select::{Keyset, Paged, Select, Window};
 
 /// How long a request waits for the write lock before it answers 503.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,13 +96,16 @@ impl Database {
         self.patiently(&mut job).await
     }
 
-    /// Runs one statement that changes something and commits it.
+    /// Runs a `job` that changes something by one statement, which commits by itself. That saves the two statements of
+    /// a transaction. Whatever else `job` runs only reads, and may see what others have written in between.
     ///
     /// # Errors
-    /// An [`Error`] of the database; then nothing was written.
-    pub async fn write_one(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        self.read(|connection| connection.execute(sql, parameters))
-            .await
+    /// What `job` gives, or an [`Error`] of the database; then nothing was written.
+    pub async fn write_one<T, E: From<Error>>(
+        &self,
+        job: impl FnMut(&dyn Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read(job).await
     }
 
     /// Runs `job` in a transaction that holds the write lock from its start, and commits when `job` gives `Ok`.
@@ -113,6 +120,11 @@ impl Database {
         self.prepare().await?;
         self.patiently(&mut |connection| transaction(connection, &mut job))
             .await
+    }
+
+    /// Waits without holding up other requests.
+    pub async fn sleep(&self, pause: Duration) {
+        self.backend.sleep(pause).await;
     }
 
     /// Whether the database answers, and the number of the last migration that it has seen.

@@ -11,6 +11,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0001_tables.sql"),
     include_str!("../../../sql/0002_columns.sql"),
     include_str!("../../../sql/0003_change_log.sql"),
+    include_str!("../../../sql/0004_write_side.sql"),
 ];
 
 /// The version of a database that has them all.

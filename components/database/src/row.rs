@@ -111,17 +111,22 @@ impl Row {
 
     /// The next column as a finite float, 0 where it is none.
     pub fn real(&mut self) -> f64 {
+        self.optional_real().unwrap_or_default()
+    }
+
+    /// The next column as a finite float, `None` where it is none.
+    pub fn optional_real(&mut self) -> Option<f64> {
         let number = match self.value() {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "that is how SQLite casts an integer"
             )]
-            Value::Integer(number) => number as f64,
-            Value::Real(number) => number,
-            Value::Text(text) => text.trim().parse().unwrap_or_default(),
-            Value::Null | Value::Blob(_) => 0.0,
+            Value::Integer(number) => Some(number as f64),
+            Value::Real(number) => Some(number),
+            Value::Text(text) => text.trim().parse().ok(),
+            Value::Null | Value::Blob(_) => None,
         };
-        if number.is_finite() { number } else { 0.0 }
+        number.filter(|number: &f64| number.is_finite())
     }
 
     /// The next column as a truth value: an integer that is not 0.

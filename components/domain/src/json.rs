@@ -15,10 +15,28 @@ impl Json {
         Self(text)
     }
 
+    /// A JSON string.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self(serde_json::Value::from(text).to_string())
+    }
+
+    /// The text as it is stored.
+    #[must_use]
+    pub fn as_text(&self) -> &str {
+        &self.0
+    }
+
     /// The text as it is stored.
     #[must_use]
     pub fn into_text(self) -> String {
         self.0
+    }
+}
+
+impl From<usize> for Json {
+    fn from(number: usize) -> Self {
+        Self(number.to_string())
     }
 }
 

@@ -41,6 +41,37 @@ impl Timestamp {
         Self::parse(&text).unwrap_or(Self(text))
     }
 
+    /// So many days before now.
+    #[must_use]
+    pub fn days_ago(days: i32) -> Self {
+        let ago = jiff::Span::new().try_hours(i64::from(days) * 24);
+        let instant = ago.and_then(|ago| jiff::Timestamp::now().checked_sub(ago));
+        Self(format(instant.unwrap_or(jiff::Timestamp::MIN)))
+    }
+
+    /// The first minute that begins at this time or later: `2026-02-05T10:07`.
+    #[must_use]
+    pub fn next_minute(&self) -> String {
+        self.next(jiff::Unit::Minute, "2026-02-05T10:07".len())
+    }
+
+    /// The first hour that begins at this time or later: `2026-02-05T10`.
+    #[must_use]
+    pub fn next_hour(&self) -> String {
+        self.next(jiff::Unit::Hour, "2026-02-05T10".len())
+    }
+
+    fn next(&self, unit: jiff::Unit, length: usize) -> String {
+        let up = jiff::TimestampRound::new()
+            .smallest(unit)
+            .mode(jiff::RoundMode::Ceil);
+        let instant: Option<jiff::Timestamp> = self.0.parse().ok();
+        let next = instant.and_then(|instant| instant.round(up).ok());
+        let mut text = next.map_or_else(|| self.0.clone(), format);
+        text.truncate(length);
+        text
+    }
+
     /// The text, as it is stored and sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -135,6 +166,22 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-13-05"), None);
         assert_eq!(Timestamp::parse("2026-13-05T10:00:00.000Z"), None);
         assert_eq!(Timestamp::parse("soon"), None);
+    }
+
+    #[test]
+    fn the_next_minute_and_hour_are_those_that_begin_then_or_later() {
+        let time = Timestamp::parse("2026-02-05T10:59:00.001Z").expect("a time");
+        assert_eq!(time.next_minute(), "2026-02-05T11:00");
+        assert_eq!(time.next_hour(), "2026-02-05T11");
+        let time = Timestamp::parse("2026-02-05T10:00:00Z").expect("a time");
+        assert_eq!(time.next_minute(), "2026-02-05T10:00");
+        assert_eq!(time.next_hour(), "2026-02-05T10");
+    }
+
+    #[test]
+    fn days_ago_is_in_the_past() {
+        assert!(Timestamp::days_ago(1) < Timestamp::now());
+        assert!(Timestamp::days_ago(1) > Timestamp::days_ago(2));
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub enum AgentStatus {
     Cancelled,
 }
 
+impl PromptStatus {
+    /// Whether the prompt has ended and stays as it is.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
 impl AgentStatus {
     /// The status by its name, or by a name that clients of the existing service use for it.
     #[must_use]

@@ -21,6 +21,12 @@ pub enum ApiError {
     /// 409: the request does not go with what is stored.
     #[error("{0}")]
     Conflict(String),
+    /// 412: the row is not the one that `If-Match` means.
+    #[error("The row has changed since, its ETag is {etag}")]
+    Changed {
+        /// The row's entity tag.
+        etag: String,
+    },
     /// 413: the body has more bytes than are taken.
     #[error("The body is larger than {limit} bytes")]
     TooLarge {
@@ -119,6 +125,7 @@ impl IntoResponse for ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(faults) => {

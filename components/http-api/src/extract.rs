@@ -16,28 +16,48 @@ const DRAINED: usize = 16 << 20;
 #[derive(Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
 
-/// A JSON object in the request's body.
-pub struct Body<T>(pub T);
+/// What a request's body may be read to: an object, which is any [`Input`], or something of its own.
+pub trait FromBody: Sized {
+    /// Whether there may be no body at all, which then reads as `{}`.
+    const OPTIONAL: bool;
 
-impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
+    /// Reads the body's JSON value.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] with every fault.
+    fn from_body(body: &RawValue) -> Result<Self, ApiError>;
+}
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = read(request).await?;
-        let value = parse(&bytes)?;
-        Fields::of_object(vec![Location::Field("body")], value)
+impl<T: Input> FromBody for T {
+    const OPTIONAL: bool = T::OPTIONAL_BODY;
+
+    fn from_body(body: &RawValue) -> Result<Self, ApiError> {
+        Fields::of_object(vec![Location::Field("body")], body)
             .map_err(|fault| ApiError::Invalid(vec![fault]))?
             .read()
-            .map(Self)
     }
 }
 
-async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
+/// The request's body, for a method that may be repeated as it is. A POST takes [`crate::Once`].
+pub struct Body<T>(pub T);
+
+impl<T: FromBody, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request, T::OPTIONAL).await?;
+        T::from_body(parse(&bytes)?).map(Self)
+    }
+}
+
+/// Reads the bytes of a body that is declared as JSON. Where it is `optional` and there is none, gives those of `{}`.
+pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, ApiError> {
     let limit = request
         .extensions()
         .get()
         .map_or(usize::MAX, |BodyLimit(limit)| *limit);
-    if !is_json(request.headers()) {
+    let declared_json = is_json(request.headers());
+    if !declared_json && !optional {
         return Err(ApiError::NotJson);
     }
     let declared = request
@@ -63,6 +83,12 @@ async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
     }
     if length > limit {
         return Err(ApiError::TooLarge { limit });
+    }
+    if optional && bytes.is_empty() {
+        return Ok(b"{}".to_vec());
+    }
+    if !declared_json {
+        return Err(ApiError::NotJson);
     }
     Ok(bytes)
 }
@@ -92,7 +118,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     json && utf8
 }
 
-fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
     let fault = |kind, msg: String| {
         ApiError::Invalid(vec![Fault {
             kind,
@@ -120,7 +146,7 @@ impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        Fields::of_query(&pairs).read().map(Self)
+        Fields::of_query(parts.uri.path(), &pairs).read().map(Self)
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{ApiError, Fault, Location};
 
 /// A type that is read from named fields.
 pub trait Input: Sized {
+    /// Whether a request may leave the body out, which then reads as one without fields.
+    const OPTIONAL_BODY: bool = false;
+
     /// Reads the fields; `None` where a fault was noted.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 }
@@ -43,7 +46,7 @@ impl Raw<'_> {
             return Json::stored(text.to_owned());
         }
         let cut: String = text.chars().take(LONGEST).collect();
-        Json::stored(serde_json::Value::String(cut).to_string())
+        Json::text(&cut)
     }
 }
 
@@ -56,7 +59,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    fn new(kind: &'static str, msg: impl Into<String>) -> Self {
+    /// A fault of `kind` that says `msg`.
+    pub fn new(kind: &'static str, msg: impl Into<String>) -> Self {
         Self {
             kind,
             msg: msg.into(),
@@ -69,8 +73,12 @@ pub struct Fields<'a> {
     location: Vec<Location>,
     values: BTreeMap<Cow<'a, str>, Raw<'a>>,
     whole: Raw<'a>,
+    query: Option<Pairs<'a>>,
     faults: Vec<Fault>,
 }
+
+/// The path of a request and the parameters of its query.
+type Pairs<'a> = (&'a str, &'a [(Cow<'a, str>, Cow<'a, str>)]);
 
 impl<'a> Fields<'a> {
     /// The members of a JSON object at `location`. Of a name that comes twice, the last counts.
@@ -87,6 +95,7 @@ impl<'a> Fields<'a> {
                     .map(|(name, value)| (name, Raw::Json(value)))
                     .collect(),
                 whole,
+                query: None,
                 faults: Vec::new(),
             }),
             Err(_) => Err(Fault {
@@ -98,10 +107,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The parameters of a query string. Of a name that comes twice, the last counts; one without a value counts as
-    /// not given, as frontends send them so.
+    /// The parameters of the query string of a request for `path`. Of a name that comes twice, the last counts; one
+    /// without a value counts as not given, as frontends send them so.
     #[must_use]
-    pub fn of_query(pairs: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Self {
+    pub fn of_query(path: &'a str, pairs: &'a [(Cow<'a, str>, Cow<'a, str>)]) -> Self {
         Self {
             location: vec![Location::Field("query")],
             values: pairs
@@ -110,8 +119,24 @@ impl<'a> Fields<'a> {
                 .map(|(name, value)| (Cow::Borrowed(&**name), Raw::Text(value)))
                 .collect(),
             whole: Raw::Text(""),
+            query: Some((path, pairs)),
             faults: Vec::new(),
         }
+    }
+
+    /// The list that a query is about: its path and all parameters but `limit` and `cursor`, in one order.
+    pub(crate) fn list(&self) -> String {
+        let Some((path, pairs)) = self.query else {
+            return String::new();
+        };
+        let mut filters: Vec<_> = pairs
+            .iter()
+            .filter(|(name, value)| !value.is_empty() && name != "limit" && name != "cursor")
+            .collect();
+        filters.sort();
+        let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+        query.extend_pairs(filters);
+        query.finish()
     }
 
     /// What `T` reads.
@@ -170,7 +195,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn fault(&mut self, name: &'static str, raw: Raw<'_>, violation: Violation) {
+    pub(crate) fn fault(&mut self, name: &'static str, raw: Raw<'_>, violation: Violation) {
         let mut loc = self.location.clone();
         loc.push(Location::Field(name));
         self.faults.push(Fault {
@@ -197,16 +222,21 @@ pub mod parse {
 
     use super::{Parse, Raw, Violation};
 
-    /// Text of any length.
+    /// Text of any length. It has no NUL, since SQLite's functions take that for the end of a text.
     ///
     /// # Errors
-    /// `string_type` for any other JSON value.
+    /// `string_type` for any other JSON value, `string_nul` for a text with a NUL.
     pub fn text(raw: Raw<'_>) -> Result<String, Violation> {
-        match raw {
-            Raw::Text(text) => Ok(text.to_owned()),
+        let text: String = match raw {
+            Raw::Text(text) => text.to_owned(),
             Raw::Json(value) => serde_json::from_str(value.get())
-                .map_err(|_| Violation::new("string_type", "Input should be a valid string")),
+                .map_err(|_| Violation::new("string_type", "Input should be a valid string"))?,
+        };
+        if text.contains('\0') {
+            let msg = "Input should have no NUL character";
+            return Err(Violation::new("string_nul", msg));
         }
+        Ok(text)
     }
 
     /// Text of so many characters.
@@ -313,6 +343,28 @@ pub mod parse {
             } else {
                 Ok(number)
             }
+        }
+    }
+
+    /// An amount of money: a finite number that is not negative.
+    ///
+    /// # Errors
+    /// `float_parsing` for what is no number, `greater_than_equal` for a negative one.
+    pub fn amount(raw: Raw<'_>) -> Result<f64, Violation> {
+        let digits = match raw {
+            Raw::Json(value) => value.get(),
+            Raw::Text(text) => text.trim(),
+        };
+        match digits.parse::<f64>() {
+            Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+            Ok(number) if number < 0.0 => Err(Violation::new(
+                "greater_than_equal",
+                "Input should be greater than or equal to 0",
+            )),
+            _ => Err(Violation::new(
+                "float_parsing",
+                "Input should be a valid number",
+            )),
         }
     }
 

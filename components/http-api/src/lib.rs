@@ -5,22 +5,27 @@
 //! [`ApiError`] where something is wrong.
 
 mod cors;
+mod cursor;
 mod error;
 mod extract;
 mod input;
+mod once;
 mod page;
 mod service;
 mod settings;
 #[cfg(target_family = "wasm")]
 pub mod spin;
+mod version;
 
 pub use cors::Origins;
 pub use error::{ApiError, Fault, Location};
-pub use extract::{Body, Id, Query};
+pub use extract::{Body, FromBody, Id, Query};
 pub use input::{Fields, Input, Raw, Violation, parse};
-pub use page::{Order, Page};
-pub use service::{Api, Created};
+pub use once::{Answer, Once};
+pub use page::{List, Order, Page};
+pub use service::Api;
 pub use settings::Settings;
+pub use version::{IfMatch, Versioned};
 
 /// The service's name, as `/` and `/health` give it.
 pub const SERVICE: &str = "orchestrator-web";

@@ -1,17 +1,26 @@
-//! `limit` and `order` of the lists.
+//! `limit`, `order` and `cursor` of the lists, and the page that a list answers.
 
-use crate::{Fields, parse};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use database::{Paged, Value, Window};
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use crate::{Fields, Raw, Violation, cursor, parse};
 
 /// The most rows that a list gives.
 const MOST: i64 = 1000;
 
 /// Which rows of a list are wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// 1 to 1000 rows.
-    pub limit: i64,
-    /// `None` where the list's own order is wanted.
-    pub order: Option<Order>,
+    limit: usize,
+    order: Order,
+    /// The position of the row before.
+    after: Option<Vec<Value>>,
+    /// The list's path and filters, which a cursor belongs to.
+    list: String,
 }
 
 /// The direction of a list.
@@ -25,13 +34,66 @@ pub enum Order {
 }
 
 impl Page {
-    /// Reads `limit` and `order`; without a `limit` there are `default_limit` rows.
-    pub fn read(fields: &mut Fields<'_>, default_limit: i64) -> Self {
+    /// Reads `limit`, `order` and `cursor`; the first two have defaults.
+    pub fn read(fields: &mut Fields<'_>, limit: usize, order: Order) -> Self {
+        let list = fields.list();
+        let wanted = fields.optional("limit", parse::integer(1..=MOST));
+        let position = |raw: Raw<'_>| {
+            let text = parse::text(raw)?;
+            cursor::decode(&list, &text).ok_or_else(|| {
+                let msg = "Input should be a cursor that this list gave with the same filters";
+                Violation::new("cursor", msg)
+            })
+        };
         Self {
-            limit: fields
-                .optional("limit", parse::integer(1..=MOST))
-                .unwrap_or(default_limit),
-            order: fields.optional("order", parse::choice),
+            limit: wanted
+                .and_then(|wanted| wanted.try_into().ok())
+                .unwrap_or(limit),
+            order: fields.optional("order", parse::choice).unwrap_or(order),
+            after: fields.optional("cursor", position),
+            list,
         }
+    }
+
+    /// The rows for the database to give.
+    #[must_use]
+    pub fn window(&self) -> Window<'_> {
+        Window {
+            descending: self.order == Order::Desc,
+            after: self.after.as_deref(),
+            limit: self.limit,
+        }
+    }
+
+    /// The answer with these rows.
+    #[must_use]
+    pub fn answer<T>(&self, page: Paged<T>) -> List<T> {
+        let next = page.next.map(|position| {
+            let Self { list, limit, .. } = self;
+            let cursor = cursor::encode(list, &position);
+            let separator = if list.ends_with('?') { "" } else { "&" };
+            format!("{list}{separator}limit={limit}&cursor={cursor}")
+        });
+        List {
+            rows: page.rows,
+            next,
+        }
+    }
+}
+
+/// A page of a list: a JSON array, and where more rows follow, the `Link` to them.
+pub struct List<T> {
+    rows: Vec<T>,
+    next: Option<String>,
+}
+
+impl<T: Serialize> IntoResponse for List<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.rows).into_response();
+        let link = self.next.map(|next| format!("<{next}>; rel=\"next\""));
+        if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
     }
 }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
-use axum::{BoxError, Json, Router};
+use axum::{BoxError, Router};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
-use serde::Serialize;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use tower_service::Service;
 
 use crate::extract::BodyLimit;
@@ -102,20 +101,5 @@ fn without_trailing_slash(uri: &mut Uri) {
     parts.path_and_query = PathAndQuery::try_from(path_and_query).ok();
     if let Ok(changed) = Uri::from_parts(parts) {
         *uri = changed;
-    }
-}
-
-/// 201 with `Location` and the new row.
-pub struct Created<T> {
-    /// The path of what was made.
-    pub location: String,
-    /// What was made.
-    pub body: T,
-}
-
-impl<T: Serialize> IntoResponse for Created<T> {
-    fn into_response(self) -> Response {
-        let location: [(HeaderName, String); 1] = [(header::LOCATION, self.location)];
-        (StatusCode::CREATED, location, Json(self.body)).into_response()
     }
 }

@@ -1,8 +1,13 @@
-//! The component `runtime`: `/api/runtime`, running agents, their prompts and their logs.
+//! The component `runtime`: `/api/runtime`, running agents, their prompts and logs, and the questions about all of these.
 
 mod agents;
+mod counts;
+mod leases;
 mod logs;
 mod prompts;
+mod sessions;
+mod stats;
+mod system_logs;
 
 use axum::Router;
 use database::Database;
@@ -13,6 +18,9 @@ pub fn routes(database: Database, _: &Settings) -> Router {
     agents::routes()
         .merge(prompts::routes())
         .merge(logs::routes())
+        .merge(system_logs::routes())
+        .merge(sessions::routes())
+        .merge(stats::routes())
         .with_state(database)
 }
 

@@ -3,41 +3,88 @@
 mod model;
 mod queries;
 
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::Database;
-use http_api::{ApiError, Id, Query};
-use model::{Entry, Search};
+use database::{Connection, Database};
+use http_api::{Answer, ApiError, Id, List, Once, Query};
+use model::{Deleted, Entry, Inserted, NewEntries, Old, Search};
+
+/// The pause between two steps of a deletion, in which others may write.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long a deletion goes on. A host ends a request that takes too long, and the client would not know what became of
+/// it; so what is left after this is for another request.
+const LONGEST: Duration = Duration::from_secs(15);
 
 pub(crate) fn routes() -> Router<Database> {
     Router::new()
-        .route("/api/runtime/logs", get(list))
+        .route(
+            "/api/runtime/logs",
+            get(list).post(create).delete(delete_old),
+        )
         .route("/api/runtime/logs/agent/{id}", get(of_agent))
 }
 
 async fn list(
     State(database): State<Database>,
     Query(search): Query<Search>,
-) -> Result<Json<Vec<Entry>>, ApiError> {
+) -> Result<List<Entry>, ApiError> {
     let entries = database.read(|db| queries::list(db, &search)).await?;
-    Ok(Json(entries))
+    Ok(search.page.answer(entries))
 }
 
 async fn of_agent(
     State(database): State<Database>,
     Id(id): Id,
     Query(mut search): Query<Search>,
-) -> Result<Json<Vec<Entry>>, ApiError> {
+) -> Result<List<Entry>, ApiError> {
     search.agent_id = Some(id.clone());
     let entries = database
         .read(|db| {
             let entries = queries::list(db, &search)?;
-            if entries.is_empty() && !crate::agents::exists(db, &id)? {
+            if entries.rows.is_empty() && !crate::agents::exists(db, &id)? {
                 return Err(ApiError::unknown("Agent", &id));
             }
             Ok(entries)
         })
         .await?;
-    Ok(Json(entries))
+    Ok(search.page.answer(entries))
+}
+
+async fn create(
+    State(database): State<Database>,
+    once: Once<NewEntries>,
+) -> Result<Answer, ApiError> {
+    let work = |db: &dyn Connection, new: &NewEntries| match new {
+        NewEntries::One(entry) => Ok(Answer::created(&queries::insert(db, entry)?)),
+        NewEntries::Several(entries) => {
+            let ids = queries::insert_several(db, entries)?;
+            Ok(Answer::created(&Inserted {
+                inserted: ids.len(),
+                first_id: ids.first().copied().unwrap_or_default(),
+                last_id: ids.last().copied().unwrap_or_default(),
+            }))
+        }
+    };
+    once.run(&database, work).await
+}
+
+async fn delete_old(
+    State(database): State<Database>,
+    Query(old): Query<Old>,
+) -> Result<Json<Deleted>, ApiError> {
+    let start = Instant::now();
+    let mut deleted = 0;
+    loop {
+        let (some, more) = database
+            .write_one(|db| queries::delete_some(db, old.older_than_days))
+            .await?;
+        deleted += some;
+        if !more || start.elapsed() > LONGEST {
+            return Ok(Json(Deleted { deleted }));
+        }
+        database.sleep(PAUSE).await;
+    }
 }

@@ -6,18 +6,50 @@ mod queries;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use database::Database;
-use http_api::{ApiError, Query};
-use model::{Prompt, Search};
+use database::{Connection, Database};
+use http_api::{Answer, ApiError, Body, Id, List, Once, Query};
+use model::{Changes, NewPrompt, Prompt, Search};
 
 pub(crate) fn routes() -> Router<Database> {
-    Router::new().route("/api/runtime/prompts", get(list))
+    Router::new()
+        .route("/api/runtime/prompts", get(list).post(create))
+        .route("/api/runtime/prompts/{id}", get(read).patch(update))
 }
 
 async fn list(
     State(database): State<Database>,
     Query(search): Query<Search>,
-) -> Result<Json<Vec<Prompt>>, ApiError> {
+) -> Result<List<Prompt>, ApiError> {
     let prompts = database.read(|db| queries::list(db, &search)).await?;
-    Ok(Json(prompts))
+    Ok(search.page.answer(prompts))
+}
+
+async fn create(
+    State(database): State<Database>,
+    once: Once<NewPrompt>,
+) -> Result<Answer, ApiError> {
+    let row = queries::row(&once.body);
+    let work = |db: &dyn Connection, new: &NewPrompt| {
+        let prompt = queries::insert(db, new, &row)?;
+        Ok(Answer::created(&prompt).at(format!("/api/runtime/prompts/{}", prompt.id)))
+    };
+    once.run(&database, work).await
+}
+
+async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Prompt>, ApiError> {
+    let prompt = database.read(|db| queries::find(db, &id)).await?;
+    Ok(Json(prompt))
+}
+
+async fn update(
+    State(database): State<Database>,
+    Id(id): Id,
+    Body(changes): Body<Changes>,
+) -> Result<Json<Prompt>, ApiError> {
+    let work = |db: &dyn Connection| {
+        queries::update(db, &queries::find(db, &id)?, &changes)?;
+        queries::find(db, &id)
+    };
+    let prompt = database.write(work).await?;
+    Ok(Json(prompt))
 }
