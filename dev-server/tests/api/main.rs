@@ -21,3 +21,4 @@ mod paths;
 mod process;
 mod query_plans;
 mod runtime;
+mod web;

@@ -4,7 +4,7 @@ import * as actions from "./actions.js";
 import * as api from "./api.js";
 import { copied } from "./empty.js";
 import { h, icon, setText, svg, throttled } from "./dom.js";
-import { count, money, plural, shortId, span, time } from "./format.js";
+import { count, latency, money, plural, shortId, span, time } from "./format.js";
 import { line } from "./entry.js";
 import { to } from "./route.js";
 import { duration, isFinished, pill } from "./status.js";
@@ -157,7 +157,7 @@ function timeline(steps, agent) {
 }
 
 function prompt(row, open) {
-  const facts = [row.model_used, `${count(row.tokens_input)} → ${count(row.tokens_output)}`, money(row.cost_usd), row.latency_ms !== null && `${count(row.latency_ms)} ms`];
+  const facts = [row.model_used, `${count(row.tokens_input)} → ${count(row.tokens_output)}`, money(row.cost_usd), row.latency_ms !== null && latency(row.latency_ms)];
   const summary = h("summary", {}, h("span", { class: "kind", text: row.prompt_type }), h("span", { class: "name", text: row.prompt_name ?? row.prompt_text }),
     h("span", { class: "state", data: { state: row.status }, text: row.status }), facts.filter(Boolean).map((text) => h("span", { class: "fact", text })));
   return h("details", { class: "prompt", data: { id: row.id }, open }, summary, h("h4", { text: "Prompt" }), h("pre", { text: row.prompt_text }),

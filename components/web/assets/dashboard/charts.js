@@ -58,7 +58,7 @@ export function mount(root, first) {
       columns({ title: "Cost", unit: `US dollars per ${interval}`, series, interval, parts: [{ name: "Cost", of: (row) => row.cost_usd, kind: "cost" }], format: money }),
       columns({ title: "Tokens", unit: `per ${interval}`, series, interval, format: count,
         parts: [{ name: "In", of: (row) => row.tokens_input, kind: "in" }, { name: "Out", of: (row) => row.tokens_output, kind: "out" }] }),
-      bars({ title: "Agents by status", rows: STATUSES.map((status) => ({ name: capital(status), value: stats.agents.by_status[status] ?? 0, status })), format: count }),
+      bars({ title: "Agents by status", unit: "of those started in this time", rows: STATUSES.map((status) => ({ name: capital(status), value: stats.agents.by_status[status] ?? 0, status })), format: count }),
       bars({ title: "Cost by model", rows: models.map((row) => ({ name: row.model ?? "not named", value: row.cost_usd })), format: money }),
     );
     for (const details of grid.querySelectorAll("details")) {

@@ -3,7 +3,7 @@
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-/** 42 s, 3 m 12 s, 2 h 05 m, 3 d 4 h. */
+/** 42s, 3m 12s, 2h 05m, 3d 4h. */
 export function span(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(seconds / unit));
@@ -27,6 +27,11 @@ export function count(number) {
     if (Math.abs(number) >= unit) return `${(number / unit).toFixed(1).replace(/\.0$/, "")}${letter}`;
   }
   return String(Math.round(number ?? 0));
+}
+
+/** 820 ms, 8.2 s. */
+export function latency(milliseconds) {
+  return milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 /** The time of day, with the date where it is another day. */
