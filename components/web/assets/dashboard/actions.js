@@ -36,7 +36,11 @@ export async function remove(agent) {
 /** Makes a definition. */
 export async function newDefinition() {
   const name = h("input", { name: "name", required: true, maxlength: "255", autocomplete: "off", autofocus: true });
-  const type = h("select", { name: "agent_type" }, TYPES.map((value) => h("option", { value, text: value })));
+  const type = h(
+    "select",
+    { name: "agent_type" },
+    TYPES.map((value) => h("option", { value, text: value })),
+  );
   const description = h("textarea", { name: "description", rows: "3" });
   const model = h("input", { name: "default_model", autocomplete: "off" });
   const made = await ask({
@@ -79,7 +83,13 @@ function field(label, input, hint = "") {
   input.id = `field-${input.name}`;
   const fault = h("span", { class: "fault", id: `${input.id}-fault` });
   input.setAttribute("aria-describedby", fault.id);
-  return h("div", { class: "field" }, h("label", { for: input.id }, label, hint && h("span", { class: "hint", text: ` ${hint}` })), input, fault);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: input.id }, label, hint && h("span", { class: "hint", text: ` ${hint}` })),
+    input,
+    fault,
+  );
 }
 
 /** Shows a dialog until its action has succeeded (true) or somebody closed it (false). */
@@ -89,7 +99,14 @@ function ask({ title, body, action, danger = false, submit }) {
     const alert = h("p", { class: "fault", role: "alert" });
     const button = h("button", { class: danger ? "danger" : "primary", type: "submit", text: action });
     const close = h("button", { class: "quiet", type: "button", text: "Close", on: { click: () => dialog.close() } });
-    const form = h("form", { on: { submit: send } }, h("h2", { id, text: title }), body, alert, h("div", { class: "buttons" }, close, button));
+    const form = h(
+      "form",
+      { on: { submit: send } },
+      h("h2", { id, text: title }),
+      body,
+      alert,
+      h("div", { class: "buttons" }, close, button),
+    );
     const dialog = h("dialog", { "aria-labelledby": id, on: { close: end } }, form);
     let done = false;
 
@@ -102,7 +119,10 @@ function ask({ title, body, action, danger = false, submit }) {
         done = true;
         dialog.close();
       } catch (error) {
-        const places = [...(error.fields ?? [])].map(([name, text]) => [document.getElementById(`field-${name}-fault`), text]);
+        const places = [...(error.fields ?? [])].map(([name, text]) => [
+          document.getElementById(`field-${name}-fault`),
+          text,
+        ]);
         for (const [place, text] of places) if (place) place.textContent = text;
         if (!places.some(([place]) => place)) alert.textContent = error.message;
       }

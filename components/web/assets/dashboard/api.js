@@ -2,10 +2,11 @@
 
 let token = sessionStorage.getItem("token") ?? "";
 let asking = null;
+let declined = false;
 let askForToken = async () => null;
 
 /** An answer that is no success. `status` is 0 where there was none at all. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, detail) {
     super(typeof detail === "string" ? detail : sentences(detail));
     this.status = status;
@@ -29,7 +30,7 @@ export const patch = (path, body) => request("PATCH", path, body);
 export const remove = (path) => request("DELETE", path);
 
 /** The body of an answer. */
-export async function request(method, path, body, options) {
+async function request(method, path, body, options) {
   const response = await send(method, path, body, options);
   return response.status === 204 ? null : response.json();
 }
@@ -56,18 +57,26 @@ async function attempt(method, path, body, signal, headers) {
   if (token) all.Authorization = `Bearer ${token}`;
   if (body !== undefined) all["Content-Type"] = "application/json";
   try {
-    return await fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal });
+    return await fetch(path, {
+      method,
+      headers: all,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The server cannot be reached");
   }
 }
 
-/** Whether there is another token than `used` now. The person is asked once, however many requests wait. */
+/** Whether there is another token than `used` now. The person is asked once, however many requests wait, and who has
+ * none is not asked again. */
 async function newToken(used) {
   if (token !== used) return true;
+  if (declined) return false;
   asking ??= askForToken(used !== "").finally(() => (asking = null));
   const given = await asking;
+  declined = !given;
   if (!given) return false;
   token = given;
   sessionStorage.setItem("token", token);

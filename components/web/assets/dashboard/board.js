@@ -26,7 +26,11 @@ export function mount(root, params) {
   const filter = filterBar(params);
   const empty = emptyState();
   const nothing = h("p", { class: "note", role: "status", text: "No agent matches the filter." });
-  const board = h("div", { class: "columns", on: { keydown: arrows } }, [...columns.values()].map((column) => column.element));
+  const board = h(
+    "div",
+    { class: "columns", on: { keydown: arrows } },
+    [...columns.values()].map((column) => column.element),
+  );
   root.append(h("h1", { class: "hidden", text: "Agents" }), totals.element, filter.element, board, nothing, empty);
 
   /** Takes over what changed. */
@@ -105,7 +109,13 @@ class Column {
     this.list = h("ol", { class: "cards" });
     this.more = h("button", { class: "more", type: "button", on: { click: () => this.#showMore() } });
     const title = h("h2", { id: `column-${status}` }, icon(status), h("span", { text: capital(status) }), this.count);
-    this.element = h("section", { class: "column", data: { status }, "aria-labelledby": title.id }, title, this.list, this.more);
+    this.element = h(
+      "section",
+      { class: "column", data: { status }, "aria-labelledby": title.id },
+      title,
+      this.list,
+      this.more,
+    );
   }
 
   add(id) {
@@ -188,7 +198,12 @@ class Totals {
       cost += agent.cost_usd || 0;
       sessions.add(agent.session_id);
     }
-    const texts = { Agents: count(store.size()), Running: count(running), Completed: count(done), Failed: count(failed) };
+    const texts = {
+      Agents: count(store.size()),
+      Running: count(running),
+      Completed: count(done),
+      Failed: count(failed),
+    };
     Object.assign(texts, { Sessions: count(sessions.size), Cost: money(cost) });
     for (const [name, text] of Object.entries(texts)) setText(this.#values.get(name), text);
     this.element.title = `${plural(store.size(), "agent")} in ${plural(sessions.size, "session")}`;
@@ -223,7 +238,9 @@ function follow(before, after) {
 function arrows(event) {
   const card = event.target.closest(".card");
   if (!card || !event.key.startsWith("Arrow")) return;
-  const lists = [...event.currentTarget.querySelectorAll(".column:not([hidden]) .cards")].filter((list) => list.children.length > 0);
+  const lists = [...event.currentTarget.querySelectorAll(".column:not([hidden]) .cards")].filter(
+    (list) => list.children.length > 0,
+  );
   const list = lists.indexOf(card.parentElement);
   const row = [...card.parentElement.children].indexOf(card);
   const step = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];

@@ -16,7 +16,11 @@ export class Card {
   #cost = h("span", { class: "cost" });
   #error = h("p", { class: "error", hidden: true });
   #child = h("span", { class: "child", hidden: true, title: "Another agent started it" }, icon("child"));
-  #cancel = h("button", { class: "quiet stop", type: "button", on: { click: () => cancel(this.#agent) } }, icon("cancelled"));
+  #cancel = h(
+    "button",
+    { class: "quiet stop", type: "button", on: { click: () => cancel(this.#agent) } },
+    icon("cancelled"),
+  );
 
   constructor(agent) {
     const which = h("span", { class: "which" }, this.#child, this.#id);

@@ -48,18 +48,51 @@ export function mount(root, first) {
   }
 
   function draw(stats, series, interval) {
-    const pairs = [["Cost", money(stats.cost_usd)], ["Tokens in", count(stats.tokens_input)], ["Tokens out", count(stats.tokens_output)],
-      ["Prompts", count(stats.prompts.total)], ["Agents", count(stats.agents.total)], ["Errors logged", count(stats.logs.by_level.ERROR + stats.logs.by_level.CRITICAL)]];
-    totals.replaceChildren(...pairs.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: value }))));
+    const pairs = [
+      ["Cost", money(stats.cost_usd)],
+      ["Tokens in", count(stats.tokens_input)],
+      ["Tokens out", count(stats.tokens_output)],
+      ["Prompts", count(stats.prompts.total)],
+      ["Agents", count(stats.agents.total)],
+      ["Errors logged", count(stats.logs.by_level.ERROR + stats.logs.by_level.CRITICAL)],
+    ];
+    totals.replaceChildren(
+      ...pairs.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: value }))),
+    );
     const opened = new Set([...grid.querySelectorAll("details[open]")].map((details) => details.dataset.name));
     const focused = document.activeElement.closest?.("details")?.dataset.name;
     const models = stats.prompts.by_model.toSorted((a, b) => b.cost_usd - a.cost_usd);
     grid.replaceChildren(
-      columns({ title: "Cost", unit: `US dollars per ${interval}`, series, interval, parts: [{ name: "Cost", of: (row) => row.cost_usd, kind: "cost" }], format: money }),
-      columns({ title: "Tokens", unit: `per ${interval}`, series, interval, format: count,
-        parts: [{ name: "In", of: (row) => row.tokens_input, kind: "in" }, { name: "Out", of: (row) => row.tokens_output, kind: "out" }] }),
-      bars({ title: "Agents by status", unit: "of those started in this time", rows: STATUSES.map((status) => ({ name: capital(status), value: stats.agents.by_status[status] ?? 0, status })), format: count }),
-      bars({ title: "Cost by model", rows: models.map((row) => ({ name: row.model ?? "not named", value: row.cost_usd })), format: money }),
+      columns({
+        title: "Cost",
+        unit: `US dollars per ${interval}`,
+        series,
+        interval,
+        parts: [{ name: "Cost", of: (row) => row.cost_usd, kind: "cost" }],
+        format: money,
+      }),
+      columns({
+        title: "Tokens",
+        unit: `per ${interval}`,
+        series,
+        interval,
+        format: count,
+        parts: [
+          { name: "In", of: (row) => row.tokens_input, kind: "in" },
+          { name: "Out", of: (row) => row.tokens_output, kind: "out" },
+        ],
+      }),
+      bars({
+        title: "Agents by status",
+        unit: "of those started in this time",
+        rows: STATUSES.map((status) => ({ name: capital(status), value: stats.agents.by_status[status] ?? 0, status })),
+        format: count,
+      }),
+      bars({
+        title: "Cost by model",
+        rows: models.map((row) => ({ name: row.model ?? "not named", value: row.cost_usd })),
+        format: money,
+      }),
     );
     for (const details of grid.querySelectorAll("details")) {
       details.open = opened.has(details.dataset.name);
@@ -97,6 +130,8 @@ function whole(series, start, step, steps) {
   const known = new Map(series.map((row) => [Date.parse(row.at), row]));
   return Array.from({ length: steps }, (_, index) => {
     const at = start + index * step;
-    return known.get(at) ?? { at: new Date(at).toISOString(), prompts: 0, tokens_input: 0, tokens_output: 0, cost_usd: 0 };
+    return (
+      known.get(at) ?? { at: new Date(at).toISOString(), prompts: 0, tokens_input: 0, tokens_output: 0, cost_usd: 0 }
+    );
   });
 }

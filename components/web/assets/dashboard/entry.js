@@ -17,7 +17,17 @@ export function introduce(link) {
 export function line(entry, linked = false) {
   const who = linked && h("a", { class: "who", data: { agent: entry.agent_id }, title: `Agent ${entry.agent_id}` });
   if (linked) introduce(who);
-  const details = entry.details !== null && h("details", {}, h("summary", { text: "details" }), h("pre", { text: JSON.stringify(entry.details, null, 2) }));
-  return h("li", { class: "entry", data: { level: entry.log_level } }, h("time", { datetime: entry.created_at, text: time(entry.created_at) }),
-    h("span", { class: "level", text: entry.log_level }), who, h("span", { class: "kind", text: entry.log_type }), h("span", { class: "message", text: entry.message }), details);
+  const details =
+    entry.details !== null &&
+    h("details", {}, h("summary", { text: "details" }), h("pre", { text: JSON.stringify(entry.details, null, 2) }));
+  return h(
+    "li",
+    { class: "entry", data: { level: entry.log_level } },
+    h("time", { datetime: entry.created_at, text: time(entry.created_at) }),
+    h("span", { class: "level", text: entry.log_level }),
+    who,
+    h("span", { class: "kind", text: entry.log_type }),
+    h("span", { class: "message", text: entry.message }),
+    details,
+  );
 }

@@ -25,18 +25,43 @@ function statusesOf(params) {
 export function filterBar(first) {
   let params = first;
   const typed = throttled(() => change({ q: text.value.trim() }), 150);
-  const text = h("input", { type: "search", placeholder: "Name, session, id, error", "aria-label": "Search agents", on: { input: typed } });
+  const text = h("input", {
+    type: "search",
+    placeholder: "Name, session, id, error",
+    "aria-label": "Search agents",
+    on: { input: typed },
+  });
   const session = h("select", { "aria-label": "Session", on: { change: () => change({ session: session.value }) } });
   const chips = new Map(STATUSES.map((status) => [status, chip(status)]));
-  const reset = h("button", { class: "quiet", type: "button", text: "Clear", on: { click: () => change({ q: "", session: "", status: "" }) } });
-  const group = h("div", { class: "chips", role: "group", "aria-label": "Status" }, [...chips.values()].map(({ button }) => button));
-  const element = h("form", { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
-    h("span", { class: "search" }, icon("search"), text), session, group, reset);
+  const reset = h("button", {
+    class: "quiet",
+    type: "button",
+    text: "Clear",
+    on: { click: () => change({ q: "", session: "", status: "" }) },
+  });
+  const group = h(
+    "div",
+    { class: "chips", role: "group", "aria-label": "Status" },
+    [...chips.values()].map(({ button }) => button),
+  );
+  const element = h(
+    "form",
+    { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
+    h("span", { class: "search" }, icon("search"), text),
+    session,
+    group,
+    reset,
+  );
 
   function chip(status) {
     const number = h("span", { class: "count", text: "0" });
-    const button = h("button", { class: "chip", type: "button", data: { status }, "aria-pressed": "false", on: { click: () => toggle(status) } },
-      icon(status), h("span", { class: "label", text: capital(status) }), number);
+    const button = h(
+      "button",
+      { class: "chip", type: "button", data: { status }, "aria-pressed": "false", on: { click: () => toggle(status) } },
+      icon(status),
+      h("span", { class: "label", text: capital(status) }),
+      number,
+    );
     return { button, number };
   }
 
@@ -65,7 +90,8 @@ export function filterBar(first) {
   function listSessions(known) {
     const chosen = params.get("session") ?? "";
     const names = ["", ...(chosen && !known.includes(chosen) ? [chosen] : []), ...known];
-    const same = names.length === session.options.length && names.every((name, index) => session.options[index].value === name);
+    const same =
+      names.length === session.options.length && names.every((name, index) => session.options[index].value === name);
     if (!same && document.activeElement !== session) {
       session.replaceChildren(...names.map((name) => h("option", { value: name, text: name || "All sessions" })));
     }

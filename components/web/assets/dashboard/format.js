@@ -1,6 +1,11 @@
 // Numbers and times as a person reads them.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** 42s, 3m 12s, 2h 05m, 3d 4h. */
@@ -23,7 +28,11 @@ export function money(dollars) {
 
 /** 950, 12.3k, 4.5M. */
 export function count(number) {
-  for (const [unit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [unit, letter] of [
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (Math.abs(number) >= unit) return `${(number / unit).toFixed(1).replace(/\.0$/, "")}${letter}`;
   }
   return String(Math.round(number ?? 0));

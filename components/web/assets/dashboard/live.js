@@ -1,7 +1,7 @@
 // Follows the live feed (docs/feed.md): by WebSocket, else by Server-Sent Events, else by asking every few seconds.
 //
 // After a lost connection it goes on after the last change that it has. `onState` is told what is true: `live`,
-// `polling`, `stale` (connected, but what is shown may be old), `reconnecting`.
+// `polling`, `stale` (connected, but what is shown may be old), `reconnecting`, `locked` (nobody gave a token).
 
 import * as api from "./api.js";
 
@@ -33,12 +33,15 @@ export class Feed {
     setInterval(() => this.#watch(), 1000);
     for (let failures = 0; ; failures++) {
       const began = performance.now();
+      let refused = false;
       try {
         await this.#follow();
       } catch (error) {
         console.debug("feed", error);
+        refused = error.status === 401;
       }
       this.#connected = false;
+      if (refused) return this.#onState("locked");
       if (performance.now() - began > LONGEST_WAIT) failures = 0;
       this.#onState("reconnecting");
       const wait = Math.min(LONGEST_WAIT, 250 * 2 ** Math.min(failures, 8));
@@ -98,7 +101,10 @@ export class Feed {
     if (this.#seq !== null) headers["Last-Event-ID"] = String(this.#seq);
     let response;
     try {
-      response = await api.send("GET", `/api/runtime/events?${this.#query()}`, undefined, { signal: abort.signal, headers });
+      response = await api.send("GET", `/api/runtime/events?${this.#query()}`, undefined, {
+        signal: abort.signal,
+        headers,
+      });
     } catch (error) {
       if (error.status === 404 || error.status === 405) return false;
       throw error;

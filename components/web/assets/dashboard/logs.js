@@ -25,32 +25,76 @@ export function mount(root, first) {
   let timer = 0;
 
   const list = h("ol", { class: "entries" });
-  const older = h("button", { class: "more", type: "button", text: "Load older", hidden: true, on: { click: loadOlder } });
-  const box = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "Log entries", on: { scroll } }, list, older);
+  const older = h("button", {
+    class: "more",
+    type: "button",
+    text: "Load older",
+    hidden: true,
+    on: { click: loadOlder },
+  });
+  const box = h(
+    "div",
+    { class: "log", tabindex: "0", role: "region", "aria-label": "Log entries", on: { scroll } },
+    list,
+    older,
+  );
   const fresh = h("button", { class: "fresh primary", type: "button", hidden: true, on: { click: toTop } });
   const pause = h("button", { type: "button", "aria-pressed": "false", text: "Pause", on: { click: togglePause } });
   const note = h("p", { class: "note", role: "status", text: "Loading" });
   const level = choice("level", "All levels", LEVELS);
   const type = choice("log_type", "All types", TYPES);
   const typed = throttled(() => change({ q: text.value.trim() }), 250);
-  const text = h("input", { type: "search", maxlength: "500", placeholder: "Text in the message", "aria-label": "Search the messages", on: { input: typed } });
+  const text = h("input", {
+    type: "search",
+    maxlength: "500",
+    placeholder: "Text in the message",
+    "aria-label": "Search the messages",
+    on: { input: typed },
+  });
   const only = h("span", { class: "only" });
-  const filter = h("form", { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } }, h("span", { class: "search" }, icon("search"), text), level, type, only, pause);
+  const filter = h(
+    "form",
+    { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
+    h("span", { class: "search" }, icon("search"), text),
+    level,
+    type,
+    only,
+    pause,
+  );
   root.append(h("h1", { text: "Logs" }), filter, note, h("div", { class: "logbox" }, fresh, box));
 
   function choice(name, all, values) {
-    const options = [h("option", { value: "", text: all }), ...values.map((value) => h("option", { value, text: value }))];
-    return h("select", { name, "aria-label": all, on: { change: (event) => change({ [name]: event.target.value }) } }, options);
+    const options = [
+      h("option", { value: "", text: all }),
+      ...values.map((value) => h("option", { value, text: value })),
+    ];
+    return h(
+      "select",
+      { name, "aria-label": all, on: { change: (event) => change({ [name]: event.target.value }) } },
+      options,
+    );
   }
 
   /** One filter of the address that has no control: a button that takes it away. */
   function showOnly() {
     const shown = ["agent", "session"].filter((name) => params.get(name));
-    only.replaceChildren(...shown.map((name) => {
-      const known = name === "agent" && store.get(params.get(name))?.name;
-      const label = `${name} ${known || params.get(name)}`;
-      return h("button", { class: "chip", type: "button", "aria-label": `Remove the filter ${label}`, on: { click: () => change({ [name]: "" }) } }, label, icon("close"));
-    }));
+    only.replaceChildren(
+      ...shown.map((name) => {
+        const known = name === "agent" && store.get(params.get(name))?.name;
+        const label = `${name} ${known || params.get(name)}`;
+        return h(
+          "button",
+          {
+            class: "chip",
+            type: "button",
+            "aria-label": `Remove the filter ${label}`,
+            on: { click: () => change({ [name]: "" }) },
+          },
+          label,
+          icon("close"),
+        );
+      }),
+    );
   }
 
   function path() {
@@ -157,7 +201,10 @@ export function mount(root, first) {
   }
 
   // Who scrolls to the end need not press the button.
-  const end = new IntersectionObserver(([seen]) => seen.isIntersecting && !older.hidden && !older.disabled && loadOlder(), { root: box, rootMargin: "200px" });
+  const end = new IntersectionObserver(
+    ([seen]) => seen.isIntersecting && !older.hidden && !older.disabled && loadOlder(),
+    { root: box, rootMargin: "200px" },
+  );
   end.observe(older);
   const unlisten = store.listen((_, whole) => {
     if (whole) for (const link of list.querySelectorAll(".who")) introduce(link);

@@ -18,6 +18,7 @@ const WORDS = {
   live: ["live", "Every change shows as it happens"],
   polling: ["polling", "This host has no live feed: the list is read every few seconds"],
   stale: ["stale", "The server reads no changes at the moment: what is shown may be old"],
+  locked: ["no token", "The server wants a token: load the page again to give one"],
   reconnecting: ["reconnecting", "The connection is lost: what is shown may be old"],
 };
 

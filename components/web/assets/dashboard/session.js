@@ -20,9 +20,21 @@ export function mount(root, params, id) {
   const panel = h("section", { class: "agent", "aria-label": "Agent" });
   const logs = h("a", { class: "button", href: to("logs", "", { session: id }), text: "Logs" });
   const board = h("a", { class: "button", href: to("board", "", { session: id }), text: "On the board" });
-  const title = h("div", {}, h("p", { class: "crumb" }, h("a", { href: "#/sessions", text: "Sessions" })), h("h1", { text: id }));
-  root.append(h("header", { class: "head" }, title, facts, h("div", { class: "buttons" }, board, logs)),
-    h("div", { class: "split" }, h("nav", { "aria-label": "Agents of the session" }, h("h2", { text: "Agents" }), note, tree), panel));
+  const title = h(
+    "div",
+    {},
+    h("p", { class: "crumb" }, h("a", { href: "#/sessions", text: "Sessions" })),
+    h("h1", { text: id }),
+  );
+  root.append(
+    h("header", { class: "head" }, title, facts, h("div", { class: "buttons" }, board, logs)),
+    h(
+      "div",
+      { class: "split" },
+      h("nav", { "aria-label": "Agents of the session" }, h("h2", { text: "Agents" }), note, tree),
+      panel,
+    ),
+  );
   let chosen = params.get("agent");
   let shown = null;
 
@@ -48,8 +60,15 @@ export function mount(root, params, id) {
   async function summarize() {
     try {
       const session = await api.get(`/api/runtime/sessions/${encodeURIComponent(id)}`);
-      const pairs = [["started", time(session.started_at)], ["tokens", `${count(session.tokens_input)} in, ${count(session.tokens_output)} out`], ["cost", money(session.cost_usd)]];
-      facts.replaceChildren(tally(session.agents), ...pairs.map(([name, value]) => h("span", {}, h("span", { class: "key", text: name }), ` ${value}`)));
+      const pairs = [
+        ["started", time(session.started_at)],
+        ["tokens", `${count(session.tokens_input)} in, ${count(session.tokens_output)} out`],
+        ["cost", money(session.cost_usd)],
+      ];
+      facts.replaceChildren(
+        tally(session.agents),
+        ...pairs.map(([name, value]) => h("span", {}, h("span", { class: "key", text: name }), ` ${value}`)),
+      );
     } catch (error) {
       facts.replaceChildren(h("span", { class: "note", text: `No summary: ${error.message}` }));
     }
@@ -62,17 +81,21 @@ export function mount(root, params, id) {
   /** Draws the whole tree: sessions are small, and this happens when an agent comes or goes. */
   function draw() {
     nodes.clear();
-    const children = Map.groupBy(agents.values(), (agent) => (agents.has(agent.parent_agent_id) ? agent.parent_agent_id : null));
+    const children = Map.groupBy(agents.values(), (agent) =>
+      agents.has(agent.parent_agent_id) ? agent.parent_agent_id : null,
+    );
     const drawn = new Set();
     const branch = (parent) =>
-      (children.get(parent) ?? []).sort((a, b) => a.started_at.localeCompare(b.started_at)).map((agent) => {
-        drawn.add(agent.id);
-        const node = new Node(agent, id);
-        nodes.set(agent.id, node);
-        const below = branch(agent.id);
-        if (below.length > 0) node.element.append(h("ul", {}, below));
-        return node.element;
-      });
+      (children.get(parent) ?? [])
+        .sort((a, b) => a.started_at.localeCompare(b.started_at))
+        .map((agent) => {
+          drawn.add(agent.id);
+          const node = new Node(agent, id);
+          nodes.set(agent.id, node);
+          const below = branch(agent.id);
+          if (below.length > 0) node.element.append(h("ul", {}, below));
+          return node.element;
+        });
     const roots = branch(null);
     // Agents that are one another's parents hang on nothing.
     for (const agent of agents.values()) if (!drawn.has(agent.id)) roots.push(lone(agent));
@@ -151,7 +174,14 @@ class Node {
 
   constructor(agent, session) {
     const href = to("sessions", session, { agent: agent.id });
-    this.link = h("a", { href, data: { id: agent.id } }, this.#mark, this.#name, h("span", { class: "id", text: shortId(agent.id) }), this.#age);
+    this.link = h(
+      "a",
+      { href, data: { id: agent.id } },
+      this.#mark,
+      this.#name,
+      h("span", { class: "id", text: shortId(agent.id) }),
+      this.#age,
+    );
     this.element = h("li", {}, this.link);
     this.update(agent);
   }

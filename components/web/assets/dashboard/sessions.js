@@ -12,10 +12,28 @@ const LEAST_PAUSE = 1000;
 export function mount(root) {
   const body = h("tbody");
   const head = ["Session", "Agents", "Started", "Last change", "Tokens in", "Tokens out", "Cost"];
-  const table = h("table", {}, h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col", text })))), body);
+  const table = h(
+    "table",
+    {},
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((text) => h("th", { scope: "col", text })),
+      ),
+    ),
+    body,
+  );
   const note = h("p", { class: "note", role: "status" });
   const more = h("button", { class: "more", type: "button", text: "Show older", hidden: true, on: { click: older } });
-  root.append(h("h1", { text: "Sessions" }), note, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions" }, table), more);
+  root.append(
+    h("h1", { text: "Sessions" }),
+    note,
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions" }, table),
+    more,
+  );
   let next = null;
   let extended = false;
 
@@ -62,14 +80,33 @@ export function mount(root) {
 function line(session) {
   const link = h("a", { href: to("sessions", session.session_id), text: session.session_id });
   const cell = (text) => h("td", { class: "number", text });
-  return h("tr", { data: { session: session.session_id } }, h("th", { scope: "row" }, link), h("td", {}, tally(session.agents)),
-    h("td", { text: time(session.started_at) }), h("td", { text: time(session.updated_at) }),
-    cell(count(session.tokens_input)), cell(count(session.tokens_output)), cell(money(session.cost_usd)));
+  return h(
+    "tr",
+    { data: { session: session.session_id } },
+    h("th", { scope: "row" }, link),
+    h("td", {}, tally(session.agents)),
+    h("td", { text: time(session.started_at) }),
+    h("td", { text: time(session.updated_at) }),
+    cell(count(session.tokens_input)),
+    cell(count(session.tokens_output)),
+    cell(money(session.cost_usd)),
+  );
 }
 
 /** How many agents have which status; none is not said. */
 export function tally({ by_status: statuses }) {
   const shown = STATUSES.filter((status) => statuses[status] > 0);
-  return h("ul", { class: "tally" }, shown.map((status) =>
-    h("li", { data: { status }, title: status }, icon(status), h("span", { text: String(statuses[status]) }), h("span", { class: "hidden", text: ` ${status}` }))));
+  return h(
+    "ul",
+    { class: "tally" },
+    shown.map((status) =>
+      h(
+        "li",
+        { data: { status }, title: status },
+        icon(status),
+        h("span", { text: String(statuses[status]) }),
+        h("span", { class: "hidden", text: ` ${status}` }),
+      ),
+    ),
+  );
 }

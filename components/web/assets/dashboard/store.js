@@ -1,7 +1,7 @@
 // All agents that the feed told of, and who wants to know of changes.
 //
-// The first change after a pause is told with the next frame of the screen; what follows quickly is collected, so that a
-// thousand busy agents cost no more than a few.
+// The first change after a pause is told with the next frame of the screen; what follows quickly is collected, so
+// that a thousand busy agents cost no more than a few.
 
 import { isFinished } from "./status.js";
 

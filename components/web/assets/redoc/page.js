@@ -2,4 +2,8 @@
 
 const fonts = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const theme = { typography: { fontFamily: fonts, headings: { fontFamily: fonts } } };
-Redoc.init("/openapi.json", { theme, hideDownloadButton: false, nativeScrollbars: true }, document.getElementById("redoc"));
+Redoc.init(
+  "/openapi.json",
+  { theme, hideDownloadButton: false, nativeScrollbars: true },
+  document.getElementById("redoc"),
+);
