@@ -1,4 +1,4 @@
-//! The board on a host without the native feed.
+//! The board on a host without the native feed, and with the feed elsewhere.
 
 use crate::board::card;
 use crate::browser::Browser;
@@ -31,4 +31,23 @@ async fn without_websocket_the_board_is_still_up_to_date() {
     browser
         .close_but_for(&["agent-status", "/api/runtime/events"])
         .await;
+}
+
+#[tokio::test]
+async fn the_feed_may_be_elsewhere() {
+    let Some(browser) = Browser::open().await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let feed = Server::start(&path, &[("CORS_ORIGINS", "*")]);
+    let url = format!("ws://{}/ws/agent-status", feed.address());
+    let server = Server::without_a_feed(&path, &[("FEED_URL", &url)]);
+    browser
+        .goto(&format!("http://{}/dashboard", server.address()))
+        .await;
+    browser.until_badge("live").await;
+    python(&path, "agent('a1', 'Planner')");
+    browser.until_text(&card("planning", "a1"), "Planner").await;
+    browser.close().await;
 }
