@@ -4,8 +4,10 @@
 
 pub mod config;
 mod feed;
+mod file;
 pub mod migrate;
 pub mod proxy;
 pub mod serve;
 mod server;
 pub mod standalone;
+mod upkeep;

@@ -1,6 +1,7 @@
 //! The adapter outside of a component: rusqlite. Handlers run on it in native tests and in the benchmark's ceiling;
 //! the dev-server takes its connections from here too.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -28,6 +29,23 @@ fn configure(connection: rusqlite::Connection) -> rusqlite::Result<rusqlite::Con
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+/// What tells a file from another of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// Which file `path` leads to now, `None` where there is none.
+#[must_use]
+pub fn identity(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+    })
 }
 
 /// The columns and rows of a statement, in whatever form the caller keeps a value.
@@ -112,29 +130,40 @@ pub fn message(error: &rusqlite::Error) -> String {
     }
 }
 
-impl rusqlite::ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Real(number) => ValueRef::Real(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
+/// Converts between SQLite's values and a type with the variants of [`Value`]. A macro, since only the crate of a type
+/// may do so for it.
+#[macro_export]
+macro_rules! convert_values {
+    ($value:ty) => {
+        impl ::rusqlite::ToSql for $value {
+            fn to_sql(&self) -> ::rusqlite::Result<::rusqlite::types::ToSqlOutput<'_>> {
+                use ::rusqlite::types::{ToSqlOutput, ValueRef};
+                Ok(ToSqlOutput::Borrowed(match self {
+                    Self::Null => ValueRef::Null,
+                    Self::Integer(number) => ValueRef::Integer(*number),
+                    Self::Real(number) => ValueRef::Real(*number),
+                    Self::Text(text) => ValueRef::Text(text.as_bytes()),
+                    Self::Blob(bytes) => ValueRef::Blob(bytes),
+                }))
+            }
+        }
+
+        impl From<::rusqlite::types::ValueRef<'_>> for $value {
+            fn from(value: ::rusqlite::types::ValueRef<'_>) -> Self {
+                use ::rusqlite::types::ValueRef;
+                match value {
+                    ValueRef::Null => Self::Null,
+                    ValueRef::Integer(number) => Self::Integer(number),
+                    ValueRef::Real(number) => Self::Real(number),
+                    ValueRef::Text(text) => Self::Text($crate::native::text_of(text)),
+                    ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
+                }
+            }
+        }
+    };
 }
 
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(number) => Self::Integer(number),
-            ValueRef::Real(number) => Self::Real(number),
-            ValueRef::Text(text) => Self::Text(text_of(text)),
-            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
-        }
-    }
-}
+convert_values!(Value);
 
 /// A database for handlers that run natively.
 pub enum Native {

@@ -1,6 +1,6 @@
 //! What a component is told by its host, by Spin's variables.
 
-use crate::Origins;
+use crate::{Origins, Tokens};
 
 /// The settings of a component. Names and defaults stand in spin.toml; the dev-server takes them from the
 /// environment.
@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Where the live feed is: an address, or a path where it is of the same origin.
     pub feed_url: String,
+    /// What a client has to send to be let in.
+    pub tokens: Tokens,
 }
 
 impl Settings {
@@ -39,6 +41,12 @@ impl Settings {
                 .await
                 .and_then(|url| Self::parse_feed_url(&url))
                 .map_err(name("FEED_URL"))?,
+            tokens: Tokens::parse(
+                &get("api_token").await.map_err(name("API_TOKEN"))?,
+                &get("api_read_token")
+                    .await
+                    .map_err(name("API_READ_TOKEN"))?,
+            )?,
         })
     }
 

@@ -7,16 +7,13 @@
 //! and whoever holds it tries again while another process has the lock. SQLite itself never waits, and no thread
 //! does. A statement that found no way in within [`PATIENCE`] gets SQLite's own "database is locked".
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use database::native::{self, Rows};
+use database::native::{self, Identity, Rows};
 use database::{Error, PATIENCE};
-use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -46,7 +43,7 @@ pub struct Pool {
 /// A connection and the file that it was opened on, which another may have replaced since.
 struct Open {
     connection: rusqlite::Connection,
-    file: Option<(u64, u64)>,
+    file: Option<Identity>,
 }
 
 impl Pool {
@@ -82,7 +79,7 @@ impl Pool {
     }
 
     fn take(&self) -> Result<Open, String> {
-        let file = self.file();
+        let file = native::identity(&self.path);
         while let Some(open) = self.idle().pop() {
             if open.file == file {
                 return Ok(open);
@@ -91,7 +88,7 @@ impl Pool {
         let connection = native::open(&self.path).map_err(|error| native::message(&error))?;
         Ok(Open {
             connection,
-            file: self.file(),
+            file: native::identity(&self.path),
         })
     }
 
@@ -100,12 +97,6 @@ impl Pool {
         if idle.len() < IDLE_CONNECTIONS {
             idle.push(open);
         }
-    }
-
-    /// What tells this file from another of the same name.
-    fn file(&self) -> Option<(u64, u64)> {
-        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        std::fs::metadata(&self.path).ok().map(identity)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
@@ -272,26 +263,4 @@ impl Drop for Interrupt {
     }
 }
 
-impl rusqlite::ToSql for wit::Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Real(number) => ValueRef::Real(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
-impl From<ValueRef<'_>> for wit::Value {
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(number) => Self::Integer(number),
-            ValueRef::Real(number) => Self::Real(number),
-            ValueRef::Text(text) => Self::Text(native::text_of(text)),
-            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
-        }
-    }
-}
+database::convert_values!(wit::Value);

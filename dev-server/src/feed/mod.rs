@@ -10,7 +10,6 @@ mod frames;
 mod hub;
 mod picture;
 mod poller;
-mod prune;
 mod socket;
 mod source;
 mod upgrade;
@@ -19,9 +18,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
-use http_api::Origins;
+use axum::{Router, middleware};
+use http_api::{Origins, Tokens};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
@@ -37,13 +36,14 @@ struct Feed {
     hub: Arc<Hub>,
     database_path: Arc<Path>,
     origins: Origins,
+    tokens: Tokens,
     clients: Arc<Semaphore>,
     resumes: Arc<Semaphore>,
     /// True once the process is to end.
     stopping: watch::Receiver<bool>,
 }
 
-/// Starts the feed: its thread, the pruning of the log, and the route `/ws/agent-status`.
+/// Starts the feed: its thread and the route `/ws/agent-status`.
 ///
 /// Clients are told to go away when `stopping` becomes true.
 pub(crate) async fn start(
@@ -53,20 +53,18 @@ pub(crate) async fn start(
 ) -> (Router, Waker) {
     let hub = Arc::new(Hub::new());
     let waker = poller::start(&config.database_path, Arc::clone(&hub)).await;
-    tokio::spawn(prune::run(
-        config.database_path.clone(),
-        config.change_log_max,
-    ));
     let feed = Feed {
         hub,
         database_path: config.database_path.as_path().into(),
         origins: origins(config, address.port()),
+        tokens: config.tokens.clone(),
         clients: Arc::new(Semaphore::new(config.max_ws_clients)),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,
     };
     let router = Router::new()
         .route("/ws/agent-status", get(socket::connect))
+        .route_layer(middleware::from_fn_with_state(feed.clone(), socket::admit))
         .with_state(feed);
     (router, waker)
 }

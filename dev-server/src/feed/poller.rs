@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use crate::file::Error;
+
 use super::hub::Hub;
-use super::source::{Error, Source};
+use super::source::Source;
 
 /// How often the thread looks whether another process has committed, while there are commits.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -100,9 +102,9 @@ impl Thread {
                     }
                 }
                 // Somebody has locked out even readers; that passes.
-                Err(Error::Sqlite(error)) if is_busy(&error) => {
+                Err(error) if error.is_busy() => {
                     self.hub.set_live(false);
-                    self.complain(&Error::Sqlite(error));
+                    self.complain(&error);
                 }
                 Err(error) => return Err(error),
             }
@@ -182,11 +184,4 @@ impl Thread {
             Err(RecvTimeoutError::Disconnected)
         )
     }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
-    )
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 
-use crate::support::{Board, Database, Server, free_folder, python};
+use crate::support::{Board, Database, Server, free_path, python};
 
 /// As the existing service makes its tables (columns, rules, indexes, trigger), with the two that are not ours.
 const LEGACY: &str = "
@@ -85,8 +85,7 @@ fn legacy(path: &Path) {
 }
 
 async fn is_adopted(start: fn(&Path) -> Server) {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     legacy(&path);
     let server = start(&path);
     let mut client = server.client("mode=delta").await;
@@ -132,8 +131,7 @@ connection.commit()";
 }
 
 async fn is_adopted_while_written_to(start: fn(&Path) -> Server) {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     legacy(&path);
     let mut writer = Command::new("python3")
         .args(["-c", WRITER, path.to_str().unwrap()])

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::support::{Board, Client, Database, Server, free_folder, migrate};
+use crate::support::{Board, Client, Database, Server, free_path, migrate};
 
 /// Makes a database at `path` with one agent.
 fn make(path: &Path, id: &str) -> Database {
@@ -33,8 +33,7 @@ async fn waits_until_live_is(client: &mut Client, live: bool) {
 
 #[tokio::test]
 async fn a_file_that_is_not_there_yet_is_waited_for() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     let mut server = Server::feed(&path);
     let mut client = server.client("mode=delta").await;
     assert_eq!(client.update().await.to_string(), "all:");
@@ -52,8 +51,7 @@ async fn a_file_that_is_not_there_yet_is_waited_for() {
 
 #[tokio::test]
 async fn a_file_that_a_rest_server_makes_is_found() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     let feed = Server::feed(&path);
     let mut client = feed.client("mode=delta").await;
     let rest = Server::rest(&path);
@@ -72,8 +70,7 @@ async fn a_file_that_a_rest_server_makes_is_found() {
 
 #[tokio::test]
 async fn a_schema_that_is_not_ours_yet_is_waited_for() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     let server = Server::feed(&path);
     let mut client = server.client("mode=delta").await;
     Database::open(&path).run("CREATE TABLE other (x)", ());
@@ -84,8 +81,7 @@ async fn a_schema_that_is_not_ours_yet_is_waited_for() {
 
 #[tokio::test]
 async fn what_is_no_database_is_waited_out() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     std::fs::write(
         &path,
         "this is no database, and longer than its header ".repeat(100),
@@ -102,8 +98,7 @@ async fn what_is_no_database_is_waited_out() {
 
 #[tokio::test]
 async fn a_file_that_is_deleted_and_made_anew_is_found() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     make(&path, "a");
     let mut server = Server::feed(&path);
     let mut client = server.client("mode=delta").await;
@@ -126,9 +121,8 @@ async fn a_file_that_is_deleted_and_made_anew_is_found() {
 
 #[tokio::test]
 async fn a_file_that_is_replaced_by_another_is_noticed() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
-    let other = folder.path().join("other.db");
+    let (_folder, path) = free_path();
+    let other = path.with_file_name("other.db");
     make(&path, "a");
     let mut server = Server::feed(&path);
     let mut client = server.client("mode=delta").await;
@@ -153,9 +147,8 @@ async fn a_file_that_is_replaced_by_another_is_noticed() {
 
 #[tokio::test]
 async fn serve_notices_a_replaced_file_too() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
-    let other = folder.path().join("other.db");
+    let (_folder, path) = free_path();
+    let other = path.with_file_name("other.db");
     make(&path, "a");
     let mut server = Server::serve(&path);
     let mut client = server.client("mode=delta").await;
@@ -172,9 +165,8 @@ async fn serve_notices_a_replaced_file_too() {
 /// It reads what it missed from the old file when the new one takes its place.
 #[tokio::test]
 async fn a_client_that_resumes_while_the_file_is_replaced_sees_the_new_one() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
-    let other = folder.path().join("other.db");
+    let (_folder, path) = free_path();
+    let other = path.with_file_name("other.db");
     let database = make(&path, "a");
     let insert = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
         INSERT INTO agents (id, orchestrator_agent_id, session_id) SELECT 'x' || i, 'd', 's' FROM n";
@@ -203,8 +195,7 @@ async fn a_client_that_resumes_while_the_file_is_replaced_sees_the_new_one() {
 
 #[tokio::test]
 async fn a_database_that_is_locked_at_the_start_is_waited_for() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     let database = make(&path, "a");
     database
         .connection
@@ -228,8 +219,7 @@ async fn a_database_that_is_locked_at_the_start_is_waited_for() {
 /// Without a write-ahead log, a writer can lock readers out at any time.
 #[tokio::test]
 async fn a_database_that_is_locked_for_a_while_is_waited_for() {
-    let folder = free_folder();
-    let path = folder.path().join("orchestrator.db");
+    let (_folder, path) = free_path();
     let database = make(&path, "a");
     database
         .connection

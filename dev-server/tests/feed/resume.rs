@@ -1,8 +1,6 @@
 //! `since`.
 
-use std::time::Duration;
-
-use crate::support::{Client, Database, History, Server, migrate, patiently};
+use crate::support::{Client, Database, History, Server, eventually, migrate};
 
 async fn expect_resync(client: &mut Client, snapshot: &str) {
     assert!(client.expect("resync").await["reason"].is_string());
@@ -143,12 +141,7 @@ async fn the_log_is_pruned_to_its_limit() {
         database.run("UPDATE agents SET cost_usd = ?1", [cost]);
     }
     let server = Server::start(&database.path, &["feed"], &[("CHANGE_LOG_MAX", "10")]);
-    let pruned = async {
-        while database.log().len() > 10 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    patiently("the log to be pruned", pruned).await;
+    eventually("the log to be pruned", || database.log().len() <= 10).await;
     assert_eq!(database.log()[0].seq, 41);
     let mut client = server.client("mode=delta&since=39").await;
     expect_resync(&mut client, "all: a=planning").await;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use domain::Timestamp;
 use rusqlite::{Connection, Params};
 use tempfile::TempDir;
 
@@ -46,8 +47,7 @@ pub(crate) fn python(script: &str, arguments: &[&str]) {
 impl Database {
     /// A new database in a folder of its own, with the definition `d`, named Planner.
     pub(crate) fn new() -> Self {
-        let folder = server::free_folder();
-        let path = folder.path().join("orchestrator.db");
+        let (folder, path) = server::free_path();
         migrate(&path);
         let database = Self {
             _folder: Some(folder),
@@ -105,6 +105,17 @@ impl Database {
         self.run("UPDATE agents SET status = ?2 WHERE id = ?1", (id, status));
     }
 
+    /// Gives an agent a heartbeat and a lease.
+    pub(crate) fn beat(&self, id: &str, heartbeat_at: &str, lease_seconds: Option<i64>) {
+        let sql = "UPDATE agents SET heartbeat_at = ?2, lease_seconds = ?3 WHERE id = ?1";
+        self.run(sql, (id, heartbeat_at, lease_seconds));
+    }
+
+    /// Gives an agent a heartbeat of now.
+    pub(crate) fn beat_now(&self, id: &str, lease_seconds: Option<i64>) {
+        self.beat(id, Timestamp::now().as_str(), lease_seconds);
+    }
+
     /// Deletes an agent.
     pub(crate) fn delete(&self, id: &str) {
         self.run("DELETE FROM agents WHERE id = ?1", [id]);
@@ -112,7 +123,11 @@ impl Database {
 
     /// The number of the last change.
     pub(crate) fn seq(&self) -> i64 {
-        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change_log'";
+        self.count("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change_log'")
+    }
+
+    /// What a query gives that gives one number.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
         self.connection
             .query_row(sql, [], |row| row.get(0))
             .unwrap()

@@ -12,7 +12,7 @@ pub(crate) use board::{Board, History};
 pub(crate) use client::{Client, Received, Update, try_connect};
 pub(crate) use database::{Change, Database, migrate, python};
 pub(crate) use http::{Answer, request};
-pub(crate) use server::{Server, free_folder};
+pub(crate) use server::{Server, free_folder, free_path};
 
 /// Bounds every wait, so that a test which waits in vain fails. Nothing is measured against it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +21,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
     let event = tokio::time::timeout(PATIENCE, event).await;
     event.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// Waits until `event` has happened, where nobody tells.
+pub(crate) async fn eventually(what: &str, event: impl Fn() -> bool) {
+    let waiting = async {
+        while !event() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    patiently(what, waiting).await;
 }
 
 /// Numbers that look random and are the same in every run.

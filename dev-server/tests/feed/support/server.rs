@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
@@ -21,6 +21,13 @@ pub(crate) struct Server {
 /// A folder for one test.
 pub(crate) fn free_folder() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// The path of a database that is not there yet, in a folder for one test.
+pub(crate) fn free_path() -> (TempDir, PathBuf) {
+    let folder = free_folder();
+    let path = folder.path().join("orchestrator.db");
+    (folder, path)
 }
 
 /// The binary, with settings for a test and none of the surroundings'.
@@ -95,9 +102,24 @@ impl Server {
         }
     }
 
+    /// The lines of the log that nobody has waited for yet.
+    pub(crate) fn log_so_far(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
+    /// What is left of the log of a process that has ended.
+    pub(crate) fn log(&self) -> impl Iterator<Item = String> {
+        self.lines.iter()
+    }
+
+    /// Connects to the feed with this query, and offers these subprotocols.
+    pub(crate) async fn client_offering(&self, query: &str, subprotocols: &str) -> Client {
+        client::connect(self.address, query, subprotocols).await
+    }
+
     /// Connects to the feed with this query.
     pub(crate) async fn client(&self, query: &str) -> Client {
-        client::connect(self.address, query).await
+        client::connect(self.address, query, "").await
     }
 
     /// Ends it as a crash does.
