@@ -62,6 +62,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "the largest request body, in bytes",
     },
     Variable {
+        name: "FEED_URL",
+        default: "",
+        help: "where browsers find the live feed, if not on this port: wss://feed.example/ws/agent-status",
+    },
+    Variable {
         name: "MAX_WS_CLIENTS",
         default: "10000",
         help: "the most WebSocket clients at once",
@@ -171,6 +176,7 @@ impl Config {
             .map_err(|error| anyhow!("CORS_ORIGINS: {error}"))?;
         Settings::parse_max_body_bytes(read("MAX_BODY_BYTES"))
             .map_err(|error| anyhow!("MAX_BODY_BYTES: {error}"))?;
+        Settings::parse_feed_url(read("FEED_URL")).map_err(|error| anyhow!("FEED_URL: {error}"))?;
         EnvFilter::try_new(read("RUST_LOG")).map_err(|error| anyhow!("RUST_LOG: {error}"))?;
         Ok(Self {
             database_path: read("DATABASE_PATH").into(),
@@ -288,6 +294,7 @@ mod tests {
             ("HOST", "not a host"),
             ("HOST", "0.0.0.0"),
             ("ALLOW_INSECURE", "perhaps"),
+            ("FEED_URL", "feed.example"),
             ("API_TOKEN", "two words"),
             ("API_TOKEN", "schlüssel"),
             ("API_READ_TOKEN", "alone"),
