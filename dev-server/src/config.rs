@@ -117,14 +117,7 @@ impl Config {
     /// # Errors
     /// A sentence that names the variable which does not parse.
     pub fn load() -> Result<Self> {
-        let file: BTreeMap<String, String> = dotenvy::dotenv_iter()
-            .and_then(Iterator::collect)
-            .or_else(|error| {
-                if error.not_found() {
-                    return Ok(BTreeMap::new());
-                }
-                Err(anyhow!(".env: {}", of_file(&error)))
-            })?;
+        let file = read_file()?;
         let mut environment = BTreeMap::new();
         for Variable { name, .. } in VARIABLES {
             match env::var(name) {
@@ -234,17 +227,25 @@ fn days(name: &str, value: &str) -> Result<Option<u32>> {
     Ok((days > 0).then_some(days))
 }
 
-/// What is wrong with `.env`. The line is not shown, since it may be that of a token.
-fn of_file(error: &dotenvy::Error) -> String {
-    let dotenvy::Error::LineParse(line, _) = error else {
-        return error.to_string().replace('\n', " ");
+/// Reads `.env`, where there is one. What does not parse is not shown, since it may be a token.
+fn read_file() -> Result<BTreeMap<String, String>> {
+    let mut values = BTreeMap::new();
+    let lines = match dotenvy::dotenv_iter() {
+        Err(error) if error.not_found() => return Ok(values),
+        lines => lines.context(".env")?,
     };
-    let line = line.trim_start().trim_start_matches("export ");
-    let name = line.trim_start().split(['=', ' ', '\t']).next();
-    match VARIABLES.iter().find(|known| name == Some(known.name)) {
-        Some(known) => format!("the line of {} does not parse", known.name),
-        None => "a line does not parse".to_owned(),
+    let mut place = "its beginning".to_owned();
+    for line in lines {
+        match line {
+            Ok((name, value)) => {
+                place = format!("what follows {name}");
+                values.insert(name, value);
+            }
+            Err(dotenvy::Error::LineParse(..)) => bail!(".env: {place} does not parse"),
+            Err(error) => bail!(".env: {error}"),
+        }
     }
+    Ok(values)
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -189,7 +189,8 @@ async fn no_other_way_to_write_a_path_leads_in(setup: Setup) {
             );
         }
     }
-    assert_eq!(app.count("orchestrator_agents"), 0);
+    let made = app.send(with(FULL, "GET", "/api/agents")).await;
+    assert_eq!(made.json(200), serde_json::json!([]));
 }
 
 async fn a_preflight_needs_none(setup: Setup) {
