@@ -1,11 +1,12 @@
 //! The settings: the environment, then `.env`, then the defaults that stand here.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use http_api::{Origins, Settings};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use http_api::{Origins, Settings, Tokens};
 use tracing_subscriber::EnvFilter;
 
 /// A setting, for `--help`, `.env.sample` and the code alike.
@@ -33,12 +34,22 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "HOST",
         default: "127.0.0.1",
-        help: "the address that is served; other machines reach any but a loopback address",
+        help: "the address that is served; other machines reach any but a loopback address, so that needs API_TOKEN",
     },
     Variable {
         name: "ALLOW_INSECURE",
         default: "0",
-        help: "1 serves an address that other machines reach, open to everyone",
+        help: "1 serves an address that other machines reach without API_TOKEN, open to everyone",
+    },
+    Variable {
+        name: "API_TOKEN",
+        default: "",
+        help: "the token that a client needs under /api and for the feed; without one, everything is open",
+    },
+    Variable {
+        name: "API_READ_TOKEN",
+        default: "",
+        help: "another token, that may only read",
     },
     Variable {
         name: "CORS_ORIGINS",
@@ -78,6 +89,8 @@ pub struct Config {
     pub database_path: PathBuf,
     /// `HOST` and `WEBSOCKET_PORT`.
     pub address: SocketAddr,
+    /// `API_TOKEN` and `API_READ_TOKEN`.
+    pub tokens: Tokens,
     /// `CORS_ORIGINS`.
     pub cors_origins: Origins,
     /// `MAX_WS_CLIENTS`.
@@ -103,10 +116,19 @@ impl Config {
                 if error.not_found() {
                     return Ok(BTreeMap::new());
                 }
-                // Its text may end in the line break of the line that it is about.
-                Err(anyhow!(".env: {}", error.to_string().replace('\n', " ")))
+                Err(anyhow!(".env: {}", of_file(&error)))
             })?;
-        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        let mut environment = BTreeMap::new();
+        for Variable { name, .. } in VARIABLES {
+            match env::var(name) {
+                Ok(value) if !value.trim().is_empty() => {
+                    environment.insert(*name, value);
+                }
+                Ok(_) | Err(env::VarError::NotPresent) => {}
+                Err(env::VarError::NotUnicode(_)) => bail!("{name}: is no UTF-8"),
+            }
+        }
+        Self::from_lookup(|name| environment.get(name).or_else(|| file.get(name)).cloned())
     }
 
     /// Reads each variable with `lookup`. An empty value counts as none.
@@ -136,10 +158,12 @@ impl Config {
             "1" | "true" => true,
             other => bail!("ALLOW_INSECURE: {other:?} is neither 0 nor 1"),
         };
-        if !is_loopback(address.ip()) && !allow_insecure {
+        let tokens =
+            Tokens::parse(read("API_TOKEN"), read("API_READ_TOKEN")).map_err(Error::msg)?;
+        if !is_loopback(address.ip()) && !tokens.are_set() && !allow_insecure {
             bail!(
-                "HOST: other machines reach {}, and everyone there could write; set ALLOW_INSECURE=1 to serve it \
-                 all the same",
+                "HOST: other machines reach {}, and everyone there could write; set API_TOKEN, or ALLOW_INSECURE=1 \
+                 to serve it all the same",
                 address.ip()
             );
         }
@@ -151,6 +175,7 @@ impl Config {
         Ok(Self {
             database_path: read("DATABASE_PATH").into(),
             address,
+            tokens,
             cors_origins,
             max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
             change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
@@ -197,6 +222,19 @@ fn days(name: &str, value: &str) -> Result<Option<u32>> {
     Ok((days > 0).then_some(days))
 }
 
+/// What is wrong with `.env`. The line is not shown, since it may be that of a token.
+fn of_file(error: &dotenvy::Error) -> String {
+    let dotenvy::Error::LineParse(line, _) = error else {
+        return error.to_string().replace('\n', " ");
+    };
+    let line = line.trim_start().trim_start_matches("export ");
+    let name = line.trim_start().split(['=', ' ', '\t']).next();
+    match VARIABLES.iter().find(|known| name == Some(known.name)) {
+        Some(known) => format!("the line of {} does not parse", known.name),
+        None => "a line does not parse".to_owned(),
+    }
+}
+
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
@@ -211,9 +249,11 @@ pub fn help() -> String {
         help,
     } in VARIABLES
     {
-        text.push_str(&format!(
-            "  {name}\n          {help} [default: {default}]\n"
-        ));
+        text.push_str(&format!("  {name}\n          {help}"));
+        if !default.is_empty() {
+            text.push_str(&format!(" [default: {default}]"));
+        }
+        text.push('\n');
     }
     text
 }
@@ -248,6 +288,9 @@ mod tests {
             ("HOST", "not a host"),
             ("HOST", "0.0.0.0"),
             ("ALLOW_INSECURE", "perhaps"),
+            ("API_TOKEN", "two words"),
+            ("API_TOKEN", "schlüssel"),
+            ("API_READ_TOKEN", "alone"),
             ("CORS_ORIGINS", "localhost"),
             ("MAX_BODY_BYTES", "-1"),
             ("MAX_WS_CLIENTS", "0"),
@@ -258,6 +301,32 @@ mod tests {
             let error = with(name, value).err().expect(value).to_string();
             assert!(error.starts_with(&format!("{name}: ")), "{error}");
             assert!(!error.contains('\n'), "{error}");
+            assert!(
+                !name.ends_with("TOKEN") || !error.contains(value),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_opens_any_address() {
+        for host in ["0.0.0.0", "::", "192.0.2.1"] {
+            let load = |name: &'static str, value: &'static str| {
+                Config::from_lookup(move |wanted| match wanted {
+                    "HOST" => Some(host.to_owned()),
+                    _ => (wanted == name).then(|| value.to_owned()),
+                })
+            };
+            let taken = load("API_TOKEN", "secret").expect("parses");
+            assert!(taken.tokens.are_set());
+            assert_eq!(taken.spin_variable("api_token").as_deref(), Some("secret"));
+            assert!(load("ALLOW_INSECURE", "1").is_ok());
+            let refused = load("API_TOKEN", " ").err().expect(host).to_string();
+            assert!(refused.starts_with("HOST: "), "{refused}");
+            assert!(
+                refused.contains("API_TOKEN") && refused.contains("ALLOW_INSECURE=1"),
+                "{refused}"
+            );
         }
     }
 

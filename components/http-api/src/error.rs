@@ -12,6 +12,15 @@ pub enum ApiError {
     /// 400: the body did not arrive whole.
     #[error("The body could not be read")]
     Incomplete,
+    /// 401: no token came.
+    #[error("A token is needed: send Authorization: Bearer <token>")]
+    NoToken,
+    /// 401: a token came that is none of ours.
+    #[error("The token is not valid")]
+    WrongToken,
+    /// 403: the token is `API_READ_TOKEN`.
+    #[error("This token may only read")]
+    ReadOnly,
     /// 404: no such path, or no row with that id.
     #[error("{0}")]
     NotFound(String),
@@ -52,6 +61,12 @@ impl ApiError {
     #[must_use]
     pub fn unknown(what: &str, id: &str) -> Self {
         Self::NotFound(format!("{what} {id} not found"))
+    }
+
+    fn challenge(&self, challenge: &'static str) -> Response {
+        let detail = self.to_string();
+        let challenge = [(header::WWW_AUTHENTICATE, challenge)];
+        (StatusCode::UNAUTHORIZED, challenge, Json(Detail { detail })).into_response()
     }
 }
 
@@ -122,6 +137,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::NoToken => return self.challenge("Bearer"),
+            Self::WrongToken => return self.challenge("Bearer error=\"invalid_token\""),
+            Self::ReadOnly => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,

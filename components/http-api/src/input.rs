@@ -222,16 +222,24 @@ pub mod parse {
 
     use super::{Parse, Raw, Violation};
 
-    /// Text of any length. It has no NUL, since SQLite's functions take that for the end of a text.
+    /// Text of any length.
+    ///
+    /// # Errors
+    /// `string_type` for any other JSON value.
+    pub fn text(raw: Raw<'_>) -> Result<String, Violation> {
+        match raw {
+            Raw::Text(text) => Ok(text.to_owned()),
+            Raw::Json(value) => serde_json::from_str(value.get())
+                .map_err(|_| Violation::new("string_type", "Input should be a valid string")),
+        }
+    }
+
+    /// Text without a NUL, which SQLite's JSON functions take for the end of a text.
     ///
     /// # Errors
     /// `string_type` for any other JSON value, `string_nul` for a text with a NUL.
-    pub fn text(raw: Raw<'_>) -> Result<String, Violation> {
-        let text: String = match raw {
-            Raw::Text(text) => text.to_owned(),
-            Raw::Json(value) => serde_json::from_str(value.get())
-                .map_err(|_| Violation::new("string_type", "Input should be a valid string"))?,
-        };
+    pub fn text_without_nul(raw: Raw<'_>) -> Result<String, Violation> {
+        let text = text(raw)?;
         if text.contains('\0') {
             let msg = "Input should have no NUL character";
             return Err(Violation::new("string_nul", msg));

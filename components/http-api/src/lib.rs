@@ -1,9 +1,10 @@
 //! The HTTP conventions of every route group: what a body, a query, an error and a header look like.
 //!
-//! A route group gives its routes; [`Api`] adds what is the same everywhere (CORS, `OPTIONS`, trailing slashes, 404
-//! and 405 as JSON). Handlers take [`Body`] and [`Query`], whose types say by [`Input`] how they are read, and answer
-//! [`ApiError`] where something is wrong.
+//! A route group gives its routes; [`Api`] adds what is the same everywhere (tokens, CORS, `OPTIONS`, trailing slashes,
+//! 404 and 405 as JSON). Handlers take [`Body`] and [`Query`], whose types say by [`Input`] how they are read, and
+//! answer [`ApiError`] where something is wrong.
 
+mod auth;
 mod cors;
 mod cursor;
 mod error;
@@ -17,6 +18,7 @@ mod settings;
 pub mod spin;
 mod version;
 
+pub use auth::{Tokens, bearer};
 pub use cors::Origins;
 pub use error::{ApiError, Fault, Location};
 pub use extract::{Body, FromBody, Id, Query};

@@ -7,10 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::BodyExt;
 use tower_service::Service;
 
-use crate::extract::BodyLimit;
-use crate::{ApiError, Settings, cors};
+use crate::extract::{BodyLimit, DRAINED};
+use crate::{ApiError, Settings, auth, cors};
 
 /// What a preflight for a path that is not there is told, so that the page gets to see the 404.
 const ALL_METHODS: HeaderValue =
@@ -50,7 +51,17 @@ impl Api {
             .extensions_mut()
             .insert(BodyLimit(self.settings.max_body_bytes));
 
-        let mut response = self.route(request).await;
+        // A browser sends no token with a preflight, which gets no further than `options`.
+        let admitted = if preflight || !auth::guards(request.uri().path()) {
+            Ok(())
+        } else {
+            let token = auth::bearer(request.headers());
+            self.settings.tokens.admit(request.method(), token)
+        };
+        let mut response = match admitted {
+            Ok(()) => self.route(request).await,
+            Err(error) => refuse(error, request).await,
+        };
         if is_options {
             response = options(response, preflight);
         }
@@ -70,6 +81,24 @@ impl Api {
             Err(never) => match never {},
         }
     }
+}
+
+/// Answers a request that was not let in, once its body has come (see [`DRAINED`]).
+async fn refuse(error: ApiError, request: Request<Body>) -> Response {
+    let is_head = request.method() == Method::HEAD;
+    let mut body = request.into_body();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > DRAINED {
+            break;
+        }
+    }
+    let mut response = error.into_response();
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Turns the router's answer to `OPTIONS` into ours. No route has that method, so the router says 405 with `Allow`

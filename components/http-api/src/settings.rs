@@ -1,6 +1,6 @@
 //! What a component is told by its host, by Spin's variables.
 
-use crate::Origins;
+use crate::{Origins, Tokens};
 
 /// The settings of a component. Names and defaults stand in spin.toml; the dev-server takes them from the
 /// environment.
@@ -12,6 +12,8 @@ pub struct Settings {
     pub cors_origins: Origins,
     /// The largest body that is taken, in bytes.
     pub max_body_bytes: usize,
+    /// What a client has to send to be let in.
+    pub tokens: Tokens,
 }
 
 impl Settings {
@@ -33,6 +35,12 @@ impl Settings {
                 .await
                 .and_then(|number| Self::parse_max_body_bytes(&number))
                 .map_err(name("MAX_BODY_BYTES"))?,
+            tokens: Tokens::parse(
+                &get("api_token").await.map_err(name("API_TOKEN"))?,
+                &get("api_read_token")
+                    .await
+                    .map_err(name("API_READ_TOKEN"))?,
+            )?,
         })
     }
 

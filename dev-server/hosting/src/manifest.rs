@@ -1,6 +1,7 @@
 //! spin.toml, as far as a host has to know it.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Formatter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +17,7 @@ pub struct Manifest {
 }
 
 /// One component.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Component {
     /// The `.wasm` file.
     pub source: PathBuf,
@@ -24,6 +25,18 @@ pub struct Component {
     pub variables: BTreeMap<String, String>,
     /// The labels of the databases that it may open.
     pub databases: Vec<String>,
+}
+
+impl Debug for Component {
+    /// Without the values of the variables: those that the manifest calls `secret` must not get into a log.
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Component")
+            .field("source", &self.source)
+            .field("variables", &self.variables.keys())
+            .field("databases", &self.databases)
+            .finish()
+    }
 }
 
 /// A route: the path alone, or with all that is below it (`/...`).
@@ -177,6 +190,7 @@ mod tests {
         [variables]
         color = { default = "red" }
         size = { required = true }
+        key = { default = "hidden", secret = true }
         [[trigger.http]]
         route = "/..."
         component = "rest"
@@ -187,7 +201,7 @@ mod tests {
         source = "rest.wasm"
         [component.agents]
         source = "agents.wasm"
-        variables = { look = "{{ size }} and {{color}}" }
+        variables = { look = "{{ size }} and {{color}}", key = "{{ key }}" }
         sqlite_databases = ["default"]
     "#;
 
@@ -213,7 +227,18 @@ mod tests {
         let manifest = manifest();
         let agents = &manifest.components["agents"];
         assert_eq!(agents.variables["look"], "large and red");
+        assert_eq!(agents.variables["key"], "hidden");
         assert_eq!(agents.source, Path::new("/app/agents.wasm"));
+    }
+
+    #[test]
+    fn what_is_printed_has_no_secret() {
+        let printed = format!("{:?}", manifest());
+        assert!(
+            printed.contains("look") && printed.contains("key"),
+            "{printed}"
+        );
+        assert!(!printed.contains("hidden"), "{printed}");
     }
 
     #[test]

@@ -18,9 +18,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
-use http_api::Origins;
+use axum::{Router, middleware};
+use http_api::{Origins, Tokens};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
@@ -36,6 +36,7 @@ struct Feed {
     hub: Arc<Hub>,
     database_path: Arc<Path>,
     origins: Origins,
+    tokens: Tokens,
     clients: Arc<Semaphore>,
     resumes: Arc<Semaphore>,
     /// True once the process is to end.
@@ -56,12 +57,14 @@ pub(crate) async fn start(
         hub,
         database_path: config.database_path.as_path().into(),
         origins: origins(config, address.port()),
+        tokens: config.tokens.clone(),
         clients: Arc::new(Semaphore::new(config.max_ws_clients)),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,
     };
     let router = Router::new()
         .route("/ws/agent-status", get(socket::connect))
+        .route_layer(middleware::from_fn_with_state(feed.clone(), socket::admit))
         .with_state(feed);
     (router, waker)
 }

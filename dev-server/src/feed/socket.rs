@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderValue, StatusCode, header};
-use http_api::{Fields, Input, Query, parse};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_api::{Fields, Input, Query, bearer, parse};
 use serde::Deserialize;
 use strum::{EnumString, VariantNames};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
@@ -34,6 +35,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// How long a client may not read.
 const STALL: Duration = Duration::from_secs(30);
+/// The subprotocol of a browser, which cannot send `Authorization`: the token is offered as the one after it.
+const SUBPROTOCOL: &str = "bearer";
 /// How long a close frame may take.
 const CLOSE: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,29 @@ impl Input for Parameters {
     }
 }
 
+/// Lets a request in that brings the token it needs.
+pub(super) async fn admit(State(feed): State<Feed>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let token = bearer(headers).or_else(|| {
+        let mut offered = offered(headers);
+        offered.find(|name| *name == SUBPROTOCOL)?;
+        offered.next()
+    });
+    match feed.tokens.admit(request.method(), token) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The subprotocols that a client offers.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+}
+
 /// `GET /ws/agent-status`.
 pub(super) async fn connect(
     State(feed): State<Feed>,
@@ -86,6 +112,8 @@ pub(super) async fn connect(
             "Pages of this origin may not connect",
         );
     }
+    // A browser ends the connection where none of its subprotocols is chosen, also where no token is needed.
+    let has_bearer = offered(request.headers()).any(|name| name == SUBPROTOCOL);
     let upgrade = match Upgrade::new(&mut request) {
         Ok(upgrade) => upgrade,
         Err(sentence) => {
@@ -99,7 +127,14 @@ pub(super) async fn connect(
     let Ok(place) = feed.clients.clone().try_acquire_owned() else {
         return unavailable("There are too many clients, try again later", "10");
     };
-    upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run())
+    let mut response =
+        upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run());
+    if has_bearer {
+        let chosen = HeaderValue::from_static(SUBPROTOCOL);
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
+    }
+    response
 }
 
 /// Why a client's task ends: the close code and its reason. `None` where there is nobody left to tell.

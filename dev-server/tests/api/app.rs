@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Database, Error, Value as Sql};
-use http_api::{Api, Origins, Settings};
+use http_api::{Api, Origins, Settings, Tokens};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -58,6 +58,30 @@ macro_rules! on_a_file {
     )*};
 }
 
+/// The same as `on_every_host`, for cases that set the backend up themselves.
+macro_rules! set_up_on_every_host {
+    ($($case:ident),* $(,)?) => {$(
+        mod $case {
+            use $crate::app::{Host, Setup};
+
+            #[tokio::test]
+            async fn native() {
+                super::$case(Setup::new(Host::Memory)).await;
+            }
+
+            #[tokio::test]
+            async fn wasm() {
+                super::$case(Setup::new(Host::Components)).await;
+            }
+
+            #[tokio::test]
+            async fn proxied() {
+                super::$case(Setup::new(Host::Proxied)).await;
+            }
+        }
+    )*};
+}
+
 /// Where the handlers run, and on what.
 #[derive(Clone, Copy)]
 pub(crate) enum Host {
@@ -77,6 +101,8 @@ pub(crate) struct Setup {
     folder: TempDir,
     cors_origins: &'static str,
     max_body_bytes: usize,
+    api_token: &'static str,
+    api_read_token: &'static str,
 }
 
 impl Setup {
@@ -87,6 +113,8 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             cors_origins: "http://localhost:5173,http://127.0.0.1:5173",
             max_body_bytes: 2_097_152,
+            api_token: "",
+            api_read_token: "",
         }
     }
 
@@ -99,6 +127,13 @@ impl Setup {
     /// With `CORS_ORIGINS`.
     pub(crate) fn cors_origins(mut self, origins: &'static str) -> Self {
         self.cors_origins = origins;
+        self
+    }
+
+    /// With `API_TOKEN` and `API_READ_TOKEN`.
+    pub(crate) fn tokens(mut self, api: &'static str, read: &'static str) -> Self {
+        self.api_token = api;
+        self.api_read_token = read;
         self
     }
 
@@ -121,6 +156,8 @@ impl Setup {
                 let environment = [
                     ("CORS_ORIGINS", self.cors_origins),
                     ("MAX_BODY_BYTES", &self.max_body_bytes.to_string()),
+                    ("API_TOKEN", self.api_token),
+                    ("API_READ_TOKEN", self.api_read_token),
                 ];
                 let server = match self.host {
                     Host::Proxied => Server::behind_a_feed(&path, &environment),
@@ -144,6 +181,7 @@ impl Setup {
             database_path: self.path().display().to_string(),
             cors_origins: Origins::parse(self.cors_origins).unwrap(),
             max_body_bytes: self.max_body_bytes,
+            tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
         };
         let routes = agents::routes(database.clone(), &settings)
             .merge(runtime::routes(database.clone(), &settings))
@@ -214,15 +252,21 @@ impl TestApp {
 
     /// A list by GET, as the values of `field`.
     pub(crate) async fn list(&self, uri: impl Into<String>, field: &str) -> Vec<String> {
-        let uri = uri.into();
-        let list = self.get(uri).await.json(200);
-        let list = list.as_array().expect("an array");
-        list.iter()
-            .map(|row| match &row[field] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            })
-            .collect()
+        values(&self.get(uri).await.json(200), field)
+    }
+
+    /// A list by GET with all that follows it by `Link`, page by page.
+    pub(crate) async fn pages(&self, uri: impl Into<String>, field: &str) -> Vec<Vec<String>> {
+        let mut uri = uri.into();
+        let mut pages = Vec::new();
+        loop {
+            let response = self.get(uri).await;
+            pages.push(values(&response.json(200), field));
+            match next(&response) {
+                Some(next) => uri = next,
+                None => return pages,
+            }
+        }
     }
 
     /// POST of JSON.
@@ -327,6 +371,24 @@ fn foreign(path: &Path) -> rusqlite::Connection {
         .pragma_update(None, "foreign_keys", true)
         .unwrap();
     connection
+}
+
+/// The values of `field` in a list.
+fn values(list: &Value, field: &str) -> Vec<String> {
+    let list = list.as_array().expect("an array");
+    list.iter()
+        .map(|row| match &row[field] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+/// Where a list goes on.
+pub(crate) fn next(page: &Response) -> Option<String> {
+    let link = page.header("link");
+    let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+    Some(target.to_owned())
 }
 
 /// The id of what came back.

@@ -49,7 +49,13 @@ fn assert_allowed(response: &Response, origin: &str) {
     let exposed = response
         .header("access-control-expose-headers")
         .to_lowercase();
-    for header in ["location", "link", "etag", "retry-after"] {
+    for header in [
+        "location",
+        "link",
+        "etag",
+        "retry-after",
+        "www-authenticate",
+    ] {
         assert!(exposed.split(", ").any(|name| name == header), "{exposed}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Connection, Database, Error, Row, Value};
-use http_api::{Api, Origins, Settings};
+use http_api::{Api, Origins, Settings, Tokens};
 
 use crate::support::client::{Request, Response};
 
@@ -68,6 +68,7 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
         database_path: String::new(),
         cors_origins: Origins::default(),
         max_body_bytes: 1,
+        tokens: Tokens::default(),
     };
     let routes = agents::routes(database.clone(), &settings)
         .merge(runtime::routes(database.clone(), &settings));
@@ -110,7 +111,7 @@ const ROWS: [&str; 4] = [
 ];
 
 /// Each list with the index that it goes through.
-const LISTS: [(&str, &str); 10] = [
+const LISTS: [(&str, &str); 13] = [
     ("/api/agents?", "idx_orchestrator_agents_created"),
     ("/api/runtime/agents?", "idx_agents_started"),
     ("/api/runtime/prompts?", "idx_prompts_created"),
@@ -121,6 +122,9 @@ const LISTS: [(&str, &str); 10] = [
     ("/api/runtime/logs/agent/a1?", "idx_agent_logs_agent"),
     ("/api/runtime/logs/agent/a1?limit=1", "idx_agent_logs_agent"),
     ("/api/runtime/agents?limit=1", "idx_agents_started"),
+    ("/api/runtime/agents?status=failed", "idx_agents_status_started"),
+    ("/api/runtime/system-logs?component=c", "idx_system_logs_component"),
+    ("/api/runtime/system-logs?level=ERROR", "idx_system_logs_level"),
 ];
 
 #[tokio::test]

@@ -20,4 +20,5 @@ mod resume;
 mod retention;
 mod stalled;
 mod support;
+mod tokens;
 mod torture;

@@ -39,10 +39,10 @@ pub(crate) struct NewEntry {
 
 impl Input for NewEntry {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let agent_id = fields.required("agent_id", parse::text);
+        let agent_id = fields.required("agent_id", parse::text_without_nul);
         let log_level = fields.optional("log_level", parse::choice);
         let log_type = fields.required("log_type", parse::choice);
-        let message = fields.required("message", parse::text);
+        let message = fields.required("message", parse::text_without_nul);
         let details = fields.optional("details", parse::json);
         let created_at = fields.optional("created_at", parse::timestamp);
         Some(Self {

@@ -1,5 +1,6 @@
 //! The command line and the environment.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -75,6 +76,9 @@ fn a_bad_variable_stops_the_start_and_is_named() {
         ("CORS_ORIGINS", "localhost"),
         ("MAX_BODY_BYTES", "2 MB"),
         ("MAX_BODY_BYTES", "0"),
+        ("API_TOKEN", "two words"),
+        ("API_TOKEN", "schl\u{fc}ssel"),
+        ("API_READ_TOKEN", "alone"),
     ] {
         for command in ["serve", "migrate"] {
             let folder = tempdir().unwrap();
@@ -83,6 +87,7 @@ fn a_bad_variable_stops_the_start_and_is_named() {
                 line.starts_with(&format!("orchestrator: {name}: ")),
                 "{line}"
             );
+            assert!(!name.ends_with("TOKEN") || !line.contains(value), "{line}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         }
     }
@@ -106,15 +111,27 @@ fn an_address_that_others_reach_has_to_be_asked_for() {
     for host in ["0.0.0.0", "::", "192.0.2.1"] {
         let line = complaint(orchestrator(folder.path()).env("HOST", host));
         assert!(line.starts_with("orchestrator: HOST: "), "{line}");
+        assert!(line.contains("API_TOKEN"), "{line}");
         assert!(line.contains("ALLOW_INSECURE=1"), "{line}");
     }
     // Asked for, it is taken; `migrate` reads it and serves nothing.
-    let taken = orchestrator(folder.path())
-        .arg("migrate")
-        .envs([("HOST", "0.0.0.0"), ("ALLOW_INSECURE", "1")])
-        .output()
-        .unwrap();
-    assert!(taken.status.success(), "{:?}", stderr(&taken));
+    for permit in [("ALLOW_INSECURE", "1"), ("API_TOKEN", "secret")] {
+        let taken = orchestrator(folder.path())
+            .arg("migrate")
+            .envs([("HOST", "0.0.0.0"), permit])
+            .output()
+            .unwrap();
+        assert!(taken.status.success(), "{:?}", stderr(&taken));
+    }
+}
+
+#[test]
+fn a_token_that_is_no_text_is_not_taken_for_none() {
+    let folder = tempdir().unwrap();
+    let token = std::ffi::OsStr::from_bytes(b"secret\xff");
+    let line = complaint(orchestrator(folder.path()).env("API_TOKEN", token));
+    assert!(line.starts_with("orchestrator: API_TOKEN: "), "{line}");
+    assert!(!line.contains("secret"), "{line}");
 }
 
 #[tokio::test]
@@ -149,6 +166,17 @@ fn a_line_of_the_file_that_does_not_parse_is_named() {
         std::fs::write(folder.path().join(".env"), wrong).unwrap();
         let line = complaint(&mut orchestrator(folder.path()));
         assert!(line.starts_with("orchestrator: .env: "), "{line}");
+    }
+    for wrong in ["API_TOKEN=top secret", "export API_TOKEN='secret", "secret"] {
+        std::fs::write(folder.path().join(".env"), wrong).unwrap();
+        let line = complaint(&mut orchestrator(folder.path()));
+        assert!(line.starts_with("orchestrator: .env: "), "{line}");
+        assert_eq!(
+            line.contains("API_TOKEN"),
+            wrong.contains("API_TOKEN"),
+            "{line}"
+        );
+        assert!(!line.contains("secret"), "{line}");
     }
 }
 

@@ -69,6 +69,10 @@ fn every_variable_is_one_of_the_environment_with_the_same_default() {
             .find(|known| known.name == name.to_uppercase());
         let known = known.unwrap_or_else(|| panic!("{name} is no variable of the dev-server"));
         assert_eq!(variable["default"].as_str(), Some(known.default), "{name}");
+        let secret = variable
+            .get("secret")
+            .is_some_and(|secret| secret == &Value::from(true));
+        assert_eq!(secret, name.ends_with("token"), "{name}");
     }
     let names: BTreeSet<&str> = declared.keys().map(String::as_str).collect();
     for (id, component) in components(&toml) {

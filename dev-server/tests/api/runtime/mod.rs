@@ -1,5 +1,14 @@
 //! `/api/runtime`
 
 mod agents;
+mod heartbeats;
+mod history;
 mod logs;
+mod new_logs;
+mod new_prompts;
+mod old_logs;
 mod prompts;
+mod sessions;
+mod stats;
+mod system_logs;
+mod update;

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -40,10 +41,11 @@ pub(crate) struct Update {
     pub(crate) removed: Vec<String>,
 }
 
-/// Connects, and reads `connection_ack`.
-pub(crate) async fn connect(address: SocketAddr, query: &str) -> Client {
+/// Connects, and reads `connection_ack`. Fails where the server chooses none of the `subprotocols`, as a browser does.
+pub(crate) async fn connect(address: SocketAddr, query: &str, subprotocols: &str) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
-    patiently("a connection", try_connect(socket, address, query))
+    let connection = try_offering(socket, address, query, subprotocols);
+    patiently("a connection", connection)
         .await
         .expect("a connection")
 }
@@ -54,8 +56,21 @@ pub(crate) async fn try_connect(
     address: SocketAddr,
     query: &str,
 ) -> Result<Client, Error> {
+    try_offering(socket, address, query, "").await
+}
+
+async fn try_offering(
+    socket: TcpSocket,
+    address: SocketAddr,
+    query: &str,
+    subprotocols: &str,
+) -> Result<Client, Error> {
     let stream = socket.connect(address).await?;
-    let request = format!("ws://{address}/ws/agent-status?{query}").into_client_request()?;
+    let mut request = format!("ws://{address}/ws/agent-status?{query}").into_client_request()?;
+    if !subprotocols.is_empty() {
+        let value = subprotocols.parse()?;
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+    }
     // A list may be large.
     let config = WebSocketConfig::default()
         .max_frame_size(None)

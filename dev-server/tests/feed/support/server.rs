@@ -107,9 +107,19 @@ impl Server {
         self.lines.try_iter().collect()
     }
 
+    /// What is left of the log of a process that has ended.
+    pub(crate) fn log(&self) -> impl Iterator<Item = String> {
+        self.lines.iter()
+    }
+
+    /// Connects to the feed with this query, and offers these subprotocols.
+    pub(crate) async fn client_offering(&self, query: &str, subprotocols: &str) -> Client {
+        client::connect(self.address, query, subprotocols).await
+    }
+
     /// Connects to the feed with this query.
     pub(crate) async fn client(&self, query: &str) -> Client {
-        client::connect(self.address, query).await
+        client::connect(self.address, query, "").await
     }
 
     /// Ends it as a crash does.
