@@ -120,7 +120,7 @@ echo "agent $id in session $session"
 trap cancel INT TERM
 heartbeats >/dev/null &
 beating=$!
-trap 'kill "$beating" 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill "$beating" 2>/dev/null || true; rm -rf "$folder"' EXIT
 
 entry="\"agent_id\": \"$id\", \"log_type\""
 request POST /api/runtime/logs "{$entry: \"milestone\", \"message\": \"started\"}" >/dev/null

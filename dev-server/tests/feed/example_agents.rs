@@ -24,6 +24,10 @@ enum Example {
 impl Example {
     /// Starts it in the session `s`, with so many seconds for each piece of its work.
     fn start(self, server: SocketAddr, work: &str) -> Agent {
+        self.start_with(server, work, &[])
+    }
+
+    fn start_with(self, server: SocketAddr, work: &str, settings: &[(&str, &str)]) -> Agent {
         let (program, file) = match self {
             Self::Python => ("python3", "agent.py"),
             Self::Shell => ("sh", "agent.sh"),
@@ -36,6 +40,7 @@ impl Example {
             .env("ORCHESTRATOR_URL", format!("http://{server}"))
             .env("LEASE_SECONDS", LEASE.to_string())
             .env("WORK_SECONDS", work)
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -145,6 +150,7 @@ async fn shows_each_step(example: Example) {
         let definitions = list(&server, "/api/agents?q=example").await;
         assert_eq!(definitions.len(), 1);
         database.run("DELETE FROM agents", ());
+        while client.update().await.removed.is_empty() {}
     }
 }
 
@@ -156,6 +162,30 @@ async fn each_step_of_the_python_agent_shows() {
 #[tokio::test]
 async fn each_step_of_the_shell_agent_shows() {
     shows_each_step(Example::Shell).await;
+}
+
+#[tokio::test]
+async fn the_agents_bring_a_token() {
+    let database = Database::new();
+    let token = [("API_TOKEN", "secret")];
+    let server = Server::start(&database.path, &["serve"], &token);
+    for example in [Example::Python, Example::Shell] {
+        let refused = example.start(server.address, "0").output().await;
+        assert!(!refused.status.success());
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("401"),
+            "{refused:?}"
+        );
+        let output = example
+            .start_with(server.address, "0", &token)
+            .output()
+            .await;
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(
+        database.count("SELECT count(*) FROM agents WHERE status = 'completed'"),
+        2
+    );
 }
 
 /// Starts an agent and has it cancelled while it waits for a prompt's answer.
@@ -227,7 +257,7 @@ async fn is_lost_when_killed(example: Example) {
     assert_eq!(shown["error_message"], "heartbeat lost");
     // From the last heartbeat on, which may have been on its way.
     let silence = database.count(
-        "SELECT round((julianday(completed_at) - julianday(heartbeat_at)) * 86400000) FROM agents",
+        "SELECT CAST(round((julianday(completed_at) - julianday(heartbeat_at)) * 86400000) AS INTEGER) FROM agents",
     );
     assert!(
         (LEASE * 1000..=(LEASE + 2) * 1000).contains(&silence),
