@@ -17,8 +17,8 @@ setup: ## Install what the build needs: the wasm target, and see that there is a
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang"; exit 1; }
 	@test -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2" || rustup target add wasm32-wasip2
 
-components: setup ## Build the three components
-	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health
+components: setup ## Build the four components
+	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -p web
 
 build: components ## Build the components and the dev-server
 	$(CARGO) build --locked --release -p dev-server
@@ -32,7 +32,7 @@ test: components ## Run all tests
 lint: setup ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -- -D warnings
+	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -p web -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies are not checked"; fi
 

@@ -62,6 +62,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "the largest request body, in bytes",
     },
     Variable {
+        name: "FEED_URL",
+        default: "",
+        help: "where browsers find the live feed, if not on this port: wss://feed.example/ws/agent-status",
+    },
+    Variable {
         name: "MAX_WS_CLIENTS",
         default: "10000",
         help: "the most WebSocket clients at once",
@@ -74,7 +79,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "RETENTION_DAYS",
         default: "30",
-        help: "after how many days log entries are deleted; 0 keeps them for ever",
+        help: "after how many days log entries are deleted, 0 for never; if this is not set, not before 10 minutes after the start",
     },
     Variable {
         name: "RUST_LOG",
@@ -99,6 +104,8 @@ pub struct Config {
     pub change_log_max: i64,
     /// `RETENTION_DAYS`; `None` keeps log entries for ever.
     pub retention_days: Option<u32>,
+    /// Whether nobody has set `RETENTION_DAYS`.
+    pub retention_is_default: bool,
     /// `RUST_LOG`.
     pub rust_log: String,
     values: BTreeMap<&'static str, String>,
@@ -136,13 +143,16 @@ impl Config {
     /// # Errors
     /// A sentence that names the variable which does not parse.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let values: BTreeMap<&'static str, String> = VARIABLES
+        let set: BTreeMap<&'static str, String> = VARIABLES
             .iter()
-            .map(|variable| {
-                let value = lookup(variable.name).filter(|value| !value.trim().is_empty());
-                (variable.name, value.unwrap_or(variable.default.to_owned()))
-            })
+            .filter_map(|variable| Some((variable.name, lookup(variable.name)?)))
+            .filter(|(_, value)| !value.trim().is_empty())
             .collect();
+        let is_set = |name: &str| set.contains_key(name);
+        let mut values = set.clone();
+        for Variable { name, default, .. } in VARIABLES {
+            values.entry(name).or_insert_with(|| (*default).to_owned());
+        }
         let read = |name: &'static str| values.get(name).map_or("", |value| value.trim());
 
         let port: u16 = read("WEBSOCKET_PORT")
@@ -171,6 +181,7 @@ impl Config {
             .map_err(|error| anyhow!("CORS_ORIGINS: {error}"))?;
         Settings::parse_max_body_bytes(read("MAX_BODY_BYTES"))
             .map_err(|error| anyhow!("MAX_BODY_BYTES: {error}"))?;
+        Settings::parse_feed_url(read("FEED_URL")).map_err(|error| anyhow!("FEED_URL: {error}"))?;
         EnvFilter::try_new(read("RUST_LOG")).map_err(|error| anyhow!("RUST_LOG: {error}"))?;
         Ok(Self {
             database_path: read("DATABASE_PATH").into(),
@@ -180,6 +191,7 @@ impl Config {
             max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
             change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
             retention_days: days("RETENTION_DAYS", read("RETENTION_DAYS"))?,
+            retention_is_default: !is_set("RETENTION_DAYS"),
             rust_log: read("RUST_LOG").to_owned(),
             values,
         })
@@ -288,6 +300,7 @@ mod tests {
             ("HOST", "not a host"),
             ("HOST", "0.0.0.0"),
             ("ALLOW_INSECURE", "perhaps"),
+            ("FEED_URL", "feed.example"),
             ("API_TOKEN", "two words"),
             ("API_TOKEN", "schlüssel"),
             ("API_READ_TOKEN", "alone"),

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 use wasmtime::{Cache, Config, Engine};
 
-/// The most bytes that a component may have.
-const LARGEST: u64 = 1_000_000;
-const COMPONENTS: [&str; 3] = ["agents", "runtime", "health"];
+/// The components, with the most bytes that each may have. `web` has Swagger UI and ReDoc in it.
+const COMPONENTS: [(&str, u64); 4] = [
+    ("agents", 1_000_000),
+    ("runtime", 1_000_000),
+    ("health", 1_000_000),
+    ("web", 2_000_000),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -77,7 +81,7 @@ fn built(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn components_stay_within_their_worlds() {
-    for name in COMPONENTS {
+    for (name, _) in COMPONENTS {
         let (world, built) = (world(name), built(name));
         let beyond: Vec<_> = built.difference(&world).collect();
         assert!(
@@ -88,8 +92,9 @@ fn components_stay_within_their_worlds() {
             built.contains("export wasi:http/handler@0.3"),
             "{name}: {built:?}"
         );
-        assert!(
+        assert_eq!(
             built.contains("import spin:sqlite/sqlite@3"),
+            name != "web",
             "{name}: {built:?}"
         );
     }
@@ -98,8 +103,11 @@ fn components_stay_within_their_worlds() {
 /// A world that offers more than anybody uses would prove nothing.
 #[test]
 fn worlds_have_nothing_that_no_component_uses() {
-    let used: BTreeSet<String> = COMPONENTS.iter().flat_map(|name| built(name)).collect();
-    for name in COMPONENTS {
+    let used: BTreeSet<String> = COMPONENTS
+        .iter()
+        .flat_map(|(name, _)| built(name))
+        .collect();
+    for (name, _) in COMPONENTS {
         let idle: Vec<_> = world(name)
             .into_iter()
             .filter(|interface| !used.contains(interface))
@@ -110,10 +118,10 @@ fn worlds_have_nothing_that_no_component_uses() {
 
 #[test]
 fn components_are_small() {
-    for name in COMPONENTS {
+    for (name, largest) in COMPONENTS {
         let bytes = std::fs::metadata(wasm(name))
             .expect("built: run `make components`")
             .len();
-        assert!(bytes < LARGEST, "{name}.wasm has {bytes} bytes");
+        assert!(bytes < largest, "{name}.wasm has {bytes} bytes");
     }
 }

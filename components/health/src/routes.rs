@@ -19,6 +19,7 @@ pub fn routes(database: Database, settings: &Settings) -> Router {
         .with_state(App {
             database,
             database_path: settings.database_path.clone(),
+            feed_url: settings.feed_url.clone(),
         })
 }
 
@@ -26,6 +27,7 @@ pub fn routes(database: Database, settings: &Settings) -> Router {
 struct App {
     database: Database,
     database_path: String,
+    feed_url: String,
 }
 
 #[derive(Serialize)]
@@ -33,6 +35,16 @@ struct Root {
     service: &'static str,
     version: &'static str,
     status: &'static str,
+    links: Links,
+}
+
+/// What a person may open.
+#[derive(Serialize)]
+struct Links {
+    docs: &'static str,
+    redoc: &'static str,
+    openapi: &'static str,
+    dashboard: &'static str,
 }
 
 async fn root() -> Json<Root> {
@@ -40,6 +52,12 @@ async fn root() -> Json<Root> {
         service: SERVICE,
         version: VERSION,
         status: "operational",
+        links: Links {
+            docs: "/docs",
+            redoc: "/redoc",
+            openapi: "/openapi.json",
+            dashboard: "/dashboard",
+        },
     })
 }
 
@@ -52,6 +70,8 @@ struct Health {
     database_path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     schema_version: Option<i64>,
+    /// Where a browser finds the live feed: an address, or a path of this origin.
+    feed_url: String,
     /// What is wrong, where something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -65,6 +85,7 @@ async fn health(State(app): State<App>) -> Response {
         database: "connected",
         database_path: app.database_path,
         schema_version: None,
+        feed_url: app.feed_url,
         detail: None,
     };
     match app.database.schema_version().await {

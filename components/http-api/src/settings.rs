@@ -12,6 +12,8 @@ pub struct Settings {
     pub cors_origins: Origins,
     /// The largest body that is taken, in bytes.
     pub max_body_bytes: usize,
+    /// Where the live feed is: an address, or a path where it is of the same origin.
+    pub feed_url: String,
     /// What a client has to send to be let in.
     pub tokens: Tokens,
 }
@@ -35,6 +37,10 @@ impl Settings {
                 .await
                 .and_then(|number| Self::parse_max_body_bytes(&number))
                 .map_err(name("MAX_BODY_BYTES"))?,
+            feed_url: get("feed_url")
+                .await
+                .and_then(|url| Self::parse_feed_url(&url))
+                .map_err(name("FEED_URL"))?,
             tokens: Tokens::parse(
                 &get("api_token").await.map_err(name("API_TOKEN"))?,
                 &get("api_read_token")
@@ -42,6 +48,29 @@ impl Settings {
                     .map_err(name("API_READ_TOKEN"))?,
             )?,
         })
+    }
+
+    /// Reads `FEED_URL`; where it is empty, the feed is of the same origin.
+    ///
+    /// # Errors
+    /// A sentence about what is neither a WebSocket's address nor a path.
+    pub fn parse_feed_url(url: &str) -> Result<String, String> {
+        let url = url.trim();
+        if url.is_empty() {
+            return Ok("/ws/agent-status".to_owned());
+        }
+        let known = ["ws://", "wss://", "/"];
+        // It becomes a part of a header with a grammar of its own.
+        let plain = url
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"',;".contains(&byte));
+        if plain && known.iter().any(|start| url.starts_with(start)) {
+            Ok(url.to_owned())
+        } else {
+            Err(format!(
+                "{url:?} is not like wss://feed.example/ws/agent-status"
+            ))
+        }
     }
 
     /// Reads `MAX_BODY_BYTES`.

@@ -181,11 +181,13 @@ impl Setup {
             database_path: self.path().display().to_string(),
             cors_origins: Origins::parse(self.cors_origins).unwrap(),
             max_body_bytes: self.max_body_bytes,
+            feed_url: Settings::parse_feed_url("").unwrap(),
             tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
         };
         let routes = agents::routes(database.clone(), &settings)
             .merge(runtime::routes(database.clone(), &settings))
-            .merge(health::routes(database, &settings));
+            .merge(health::routes(database, &settings))
+            .merge(web::routes(&settings));
         Running::Native {
             api: Api::new(routes, settings),
             native,

@@ -24,3 +24,4 @@ mod process;
 mod query_plans;
 mod runtime;
 mod tokens;
+mod web;

@@ -12,9 +12,11 @@ on_every_host! {
 }
 
 /// Each path with the methods that it must have.
-const PATHS: [(&str, &[&str]); 8] = [
+const PATHS: [(&str, &[&str]); 10] = [
     ("/", &["GET", "HEAD"]),
     ("/health", &["GET", "HEAD"]),
+    ("/dashboard", &["GET", "HEAD"]),
+    ("/openapi.json", &["GET", "HEAD"]),
     ("/api/agents", &["GET", "HEAD", "POST"]),
     ("/api/agents/x", &["GET", "HEAD", "PUT", "PATCH", "DELETE"]),
     ("/api/runtime/agents", &["GET", "HEAD", "POST"]),

@@ -68,6 +68,7 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
         database_path: String::new(),
         cors_origins: Origins::default(),
         max_body_bytes: 1,
+        feed_url: String::new(),
         tokens: Tokens::default(),
     };
     let routes = agents::routes(database.clone(), &settings)

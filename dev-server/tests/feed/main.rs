@@ -7,6 +7,7 @@
 )]
 
 mod adoption;
+mod events;
 mod example_agents;
 mod examples;
 mod faults;

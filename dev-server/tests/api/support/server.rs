@@ -53,9 +53,14 @@ impl Server {
         Self::run(database, environment, &["serve"], None)
     }
 
+    /// Starts a server without the feed.
+    pub(crate) fn without_a_feed(database: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::run(database, environment, &["serve", "--no-feed"], None)
+    }
+
     /// Starts a server without the feed, and the feed by itself in front of it.
     pub(crate) fn behind_a_feed(database: &Path, environment: &[(&str, &str)]) -> Self {
-        let rest = Self::run(database, environment, &["serve", "--no-feed"], None);
+        let rest = Self::without_a_feed(database, environment);
         let url = format!("http://{}", rest.address);
         Self::run(
             database,

@@ -1,0 +1,140 @@
+// What a person can do here, each with its dialog: make a definition, stop an agent, delete one, give a token.
+
+import * as api from "./api.js";
+import { h } from "./dom.js";
+import { shortId } from "./format.js";
+import * as notify from "./notify.js";
+import * as store from "./store.js";
+
+const TYPES = ["planner", "builder", "reviewer", "tester", "orchestrator", "utility"];
+let dialogs = 0;
+
+/** Asks an agent to stop. It reads that with its next heartbeat, and ends when it likes. */
+export async function cancel(agent) {
+  try {
+    await api.patch(`/api/runtime/agents/${encodeURIComponent(agent.id)}`, { cancel_requested: true });
+    store.setCancelling(agent.id);
+    notify.done(`${nameOf(agent)} is asked to stop`);
+  } catch (error) {
+    notify.failed(`${nameOf(agent)} could not be asked to stop`, error);
+  }
+}
+
+/** Deletes an agent, if the person is sure. Gives whether it is gone. */
+export async function remove(agent) {
+  const sure = await ask({
+    title: `Delete ${nameOf(agent)}?`,
+    body: [h("p", { text: "Its prompts, logs and history go with it. This cannot be undone." })],
+    action: "Delete",
+    danger: true,
+    submit: () => api.remove(`/api/runtime/agents/${encodeURIComponent(agent.id)}`),
+  });
+  if (sure) notify.done(`${nameOf(agent)} is deleted`);
+  return sure;
+}
+
+/** Makes a definition. */
+export async function newDefinition() {
+  const name = h("input", { name: "name", required: true, maxlength: "255", autocomplete: "off", autofocus: true });
+  const type = h(
+    "select",
+    { name: "agent_type" },
+    TYPES.map((value) => h("option", { value, text: value })),
+  );
+  const description = h("textarea", { name: "description", rows: "3" });
+  const model = h("input", { name: "default_model", autocomplete: "off" });
+  const made = await ask({
+    title: "New definition",
+    body: [
+      field("Name", name),
+      field("Type", type),
+      field("Description", description, "optional"),
+      field("Default model", model, "optional"),
+    ],
+    action: "Create",
+    submit: () => {
+      const body = { name: name.value, agent_type: type.value };
+      if (description.value) body.description = description.value;
+      if (model.value) body.default_model = model.value;
+      return api.post("/api/agents", body);
+    },
+  });
+  if (made) notify.done(`${name.value} is there: agents can be started from it`);
+}
+
+/** Asks for a token; `again` where one was refused. Gives null where the person has none. */
+export async function askForToken(again) {
+  const token = h("input", { name: "token", type: "password", required: true, autocomplete: "off", autofocus: true });
+  const text = again ? "The server does not take this token." : "The server wants a token.";
+  const given = await ask({
+    title: "Token",
+    body: [h("p", { text: `${text} It is kept until this tab is closed.` }), field("Token", token)],
+    action: "Use it",
+    submit: async () => {},
+  });
+  return given ? token.value.trim() : null;
+}
+
+function nameOf(agent) {
+  return `${agent.name ?? "Agent"} ${shortId(agent.id)}`;
+}
+
+function field(label, input, hint = "") {
+  input.id = `field-${input.name}`;
+  const fault = h("span", { class: "fault", id: `${input.id}-fault` });
+  input.setAttribute("aria-describedby", fault.id);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: input.id }, label, hint && h("span", { class: "hint", text: ` ${hint}` })),
+    input,
+    fault,
+  );
+}
+
+/** Shows a dialog until its action has succeeded (true) or somebody closed it (false). */
+function ask({ title, body, action, danger = false, submit }) {
+  return new Promise((resolve) => {
+    const id = `dialog-${++dialogs}`;
+    const alert = h("p", { class: "fault", role: "alert" });
+    const button = h("button", { class: danger ? "danger" : "primary", type: "submit", text: action });
+    const close = h("button", { class: "quiet", type: "button", text: "Close", on: { click: () => dialog.close() } });
+    const form = h(
+      "form",
+      { on: { submit: send } },
+      h("h2", { id, text: title }),
+      body,
+      alert,
+      h("div", { class: "buttons" }, close, button),
+    );
+    const dialog = h("dialog", { "aria-labelledby": id, on: { close: end } }, form);
+    let done = false;
+
+    async function send(event) {
+      event.preventDefault();
+      button.disabled = true;
+      for (const fault of form.querySelectorAll(".fault")) fault.textContent = "";
+      try {
+        await submit();
+        done = true;
+        dialog.close();
+      } catch (error) {
+        const places = [...(error.fields ?? [])].map(([name, text]) => [
+          document.getElementById(`field-${name}-fault`),
+          text,
+        ]);
+        for (const [place, text] of places) if (place) place.textContent = text;
+        if (!places.some(([place]) => place)) alert.textContent = error.message;
+      }
+      button.disabled = false;
+    }
+
+    function end() {
+      dialog.remove();
+      resolve(done);
+    }
+
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,189 @@
+// Follows the live feed (docs/feed.md): by WebSocket, else by Server-Sent Events, else by asking every few seconds.
+//
+// After a lost connection it goes on after the last change that it has. `onState` is told what is true: `live`,
+// `polling`, `stale` (connected, but what is shown may be old), `reconnecting`, `locked` (nobody gave a token).
+
+import * as api from "./api.js";
+
+const POLL = 3000;
+/** How long a host without WebSocket is left alone before the next attempt. */
+const RETRY_SOCKET = 60_000;
+const LONGEST_WAIT = 5000;
+const OPENS_WITHIN = 10_000;
+
+export class Feed {
+  #apply;
+  #onState;
+  #seq = null;
+  #database = null;
+  #heartbeat = 15;
+  #heard = 0;
+  #current = true;
+  #connected = false;
+  #close = () => {};
+  #socketAfter = 0;
+
+  /** `apply` takes the data of each `agent_update`. */
+  constructor(apply, onState) {
+    this.#apply = apply;
+    this.#onState = onState;
+  }
+
+  async run() {
+    setInterval(() => this.#watch(), 1000);
+    for (let failures = 0; ; failures++) {
+      const began = performance.now();
+      let refused = false;
+      try {
+        await this.#follow();
+      } catch (error) {
+        console.debug("feed", error);
+        refused = error.status === 401;
+      }
+      this.#connected = false;
+      if (refused) return this.#onState("locked");
+      if (performance.now() - began > LONGEST_WAIT) failures = 0;
+      this.#onState("reconnecting");
+      const wait = Math.min(LONGEST_WAIT, 250 * 2 ** Math.min(failures, 8));
+      await sleep(wait * (0.75 + Math.random() / 2));
+    }
+  }
+
+  /** Follows until the connection is lost. */
+  async #follow() {
+    if (performance.now() >= this.#socketAfter) {
+      if (await this.#bySocket()) return;
+      // A socket does not say why it did not open. This fails where the server is away, and asks for a token where
+      // one is missing.
+      const token = api.currentToken();
+      await api.get("/api/runtime/agents?limit=1");
+      if (api.currentToken() !== token && (await this.#bySocket())) return;
+      this.#socketAfter = performance.now() + RETRY_SOCKET;
+    }
+    if (await this.#byEvents()) return;
+    await this.#byPolling();
+  }
+
+  /** Whether there was a connection. */
+  async #bySocket() {
+    const { feed_url: path = "/ws/agent-status" } = await health();
+    const url = new URL(path, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    url.search = this.#query();
+    const token = api.currentToken();
+    const socket = token ? new WebSocket(url, ["bearer", token]) : new WebSocket(url);
+    let opened = false;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => socket.close(), OPENS_WITHIN);
+      this.#close = () => {
+        // A peer that is gone answers no close, and the browser would wait for it.
+        socket.onmessage = null;
+        socket.close();
+        resolve(opened);
+      };
+      socket.onmessage = ({ data }) => {
+        opened = true;
+        clearTimeout(timer);
+        this.#take(JSON.parse(data));
+      };
+      socket.onclose = () => {
+        clearTimeout(timer);
+        resolve(opened);
+      };
+    });
+  }
+
+  /** The same by `fetch`: an `EventSource` cannot send a token. */
+  async #byEvents() {
+    const abort = new AbortController();
+    this.#close = () => abort.abort();
+    const headers = { Accept: "text/event-stream" };
+    if (this.#seq !== null) headers["Last-Event-ID"] = String(this.#seq);
+    let response;
+    try {
+      response = await api.send("GET", `/api/runtime/events?${this.#query()}`, undefined, {
+        signal: abort.signal,
+        headers,
+      });
+    } catch (error) {
+      if (error.status === 404 || error.status === 405) return false;
+      throw error;
+    }
+    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
+    const decoder = new TextDecoderStream();
+    let rest = "";
+    for await (const chunk of response.body.pipeThrough(decoder)) {
+      const events = (rest + chunk).split(/\r?\n\r?\n/);
+      rest = events.pop();
+      for (const event of events) {
+        const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+        if (lines.length > 0) this.#take(JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n")));
+        // A comment is a sign of life too.
+        else this.#heard = performance.now();
+      }
+    }
+    return true;
+  }
+
+  async #byPolling() {
+    const names = new Map();
+    while (performance.now() < this.#socketAfter) {
+      const agents = await api.get("/api/runtime/agents?limit=1000");
+      if (agents.some((agent) => !names.has(agent.orchestrator_agent_id))) {
+        for (const definition of await api.get("/api/agents?limit=1000")) names.set(definition.id, definition.name);
+      }
+      for (const agent of agents) agent.name = names.get(agent.orchestrator_agent_id) ?? null;
+      this.#apply({ agents, snapshot: true, removed: [] });
+      this.#seq = null;
+      this.#onState("polling");
+      await sleep(POLL);
+    }
+  }
+
+  #query() {
+    const query = new URLSearchParams({ mode: "delta" });
+    if (this.#seq !== null) query.set("since", this.#seq);
+    if (this.#seq !== null && this.#database) query.set("database", this.#database);
+    return query.toString();
+  }
+
+  #take({ type, data }) {
+    this.#heard = performance.now();
+    if (type === "connection_ack") {
+      this.#connected = true;
+      this.#current = true;
+      this.#heartbeat = data.heartbeat_seconds ?? this.#heartbeat;
+      // A position is only good in the database that it is of.
+      if (data.database !== this.#database) this.#seq = null;
+      this.#database = data.database ?? null;
+    } else if (type === "agent_update") {
+      this.#apply(data);
+      this.#seq = data.seq;
+    } else if (type === "heartbeat") {
+      this.#seq = data.seq ?? this.#seq;
+      this.#current = data.live !== false;
+    }
+    this.#watch();
+  }
+
+  /** Says what is true now. */
+  #watch() {
+    if (!this.#connected) return;
+    const silent = performance.now() - this.#heard > 2000 * this.#heartbeat;
+    this.#onState(silent || !this.#current ? "stale" : "live");
+    if (silent) {
+      this.#connected = false;
+      this.#close();
+    }
+  }
+}
+
+/** What the server says of itself, also where its database is away. */
+async function health() {
+  const response = await fetch("/health");
+  return response.json().catch(() => ({}));
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

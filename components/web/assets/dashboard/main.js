@@ -1,0 +1,85 @@
+// The frame around the views: navigation, the badge, the theme, the clock.
+
+import * as api from "./api.js";
+import { askForToken, newDefinition } from "./actions.js";
+import { setText } from "./dom.js";
+import { Feed } from "./live.js";
+import * as notify from "./notify.js";
+import { read } from "./route.js";
+import * as store from "./store.js";
+import { mount as board } from "./board.js";
+import { mount as charts } from "./charts.js";
+import { mount as logs } from "./logs.js";
+import { mount as session } from "./session.js";
+import { mount as sessions } from "./sessions.js";
+
+const VIEWS = { board, sessions, session, logs, charts };
+const WORDS = {
+  live: ["live", "Every change shows as it happens"],
+  polling: ["polling", "This host has no live feed: the list is read every few seconds"],
+  stale: ["stale", "The server reads no changes at the moment: what is shown may be old"],
+  locked: ["no token", "The server wants a token: load the page again to give one"],
+  reconnecting: ["reconnecting", "The connection is lost: what is shown may be old"],
+};
+
+const main = document.getElementById("main");
+const badge = document.getElementById("badge");
+let shown = { name: "", id: "", view: null };
+
+/** Shows what the address says. A view that is shown already is only told. */
+function route() {
+  const { view, id, params } = read();
+  const name = view === "sessions" && id ? "session" : view in VIEWS ? view : "board";
+  if (shown.name === name && shown.id === id) return shown.view.route(params);
+  shown.view?.unmount();
+  main.replaceChildren();
+  main.className = name;
+  const first = shown.name === "";
+  shown = { name, id, view: VIEWS[name](main, params, id) };
+  for (const link of document.querySelectorAll("#views a")) {
+    const here = link.hash.slice(2) === (name === "session" ? "sessions" : name);
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${main.querySelector("h1")?.textContent ?? "Agents"} · Orchestrator`;
+  if (!first) main.focus({ preventScroll: true });
+}
+
+function showState(state) {
+  if (badge.dataset.state === state && badge.textContent === WORDS[state][0]) return;
+  badge.dataset.state = state;
+  setText(badge, WORDS[state][0]);
+  badge.title = WORDS[state][1];
+}
+
+function changeTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem("theme", next);
+}
+
+api.onTokenWanted(askForToken);
+document.getElementById("theme").addEventListener("click", changeTheme);
+document.getElementById("new-definition").addEventListener("click", newDefinition);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The part after `#` is ours.
+  event.preventDefault();
+  main.focus();
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, dialog");
+  const search = main.querySelector("input[type=search]");
+  if (event.key !== "/" || typing || !search) return;
+  event.preventDefault();
+  search.focus();
+});
+addEventListener("hashchange", route);
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (reason?.name !== "AbortError") notify.failed("Something went wrong", reason);
+});
+setInterval(() => shown.view?.tick?.(), 1000);
+
+route();
+new Feed(store.apply, showState).run();

@@ -1,0 +1,112 @@
+// All sessions, the newest first: what their agents do and cost.
+
+import * as api from "./api.js";
+import { h, icon, throttled } from "./dom.js";
+import { count, money, time } from "./format.js";
+import { to } from "./route.js";
+import { STATUSES } from "./status.js";
+import * as store from "./store.js";
+
+const LEAST_PAUSE = 1000;
+
+export function mount(root) {
+  const body = h("tbody");
+  const head = ["Session", "Agents", "Started", "Last change", "Tokens in", "Tokens out", "Cost"];
+  const table = h(
+    "table",
+    {},
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((text) => h("th", { scope: "col", text })),
+      ),
+    ),
+    body,
+  );
+  const note = h("p", { class: "note", role: "status" });
+  const more = h("button", { class: "more", type: "button", text: "Show older", hidden: true, on: { click: older } });
+  root.append(
+    h("h1", { text: "Sessions" }),
+    note,
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions" }, table),
+    more,
+  );
+  let next = null;
+  let extended = false;
+
+  async function load() {
+    try {
+      const { rows, next: following } = await api.page("/api/runtime/sessions?limit=50");
+      note.textContent = rows.length === 0 ? "There are no sessions yet." : "";
+      table.hidden = rows.length === 0;
+      const known = new Set(rows.map((row) => row.session_id));
+      // What was loaded beyond the first page stays.
+      const rest = extended ? [...body.children].filter((row) => !known.has(row.dataset.session)) : [];
+      body.replaceChildren(...rows.map(line), ...rest);
+      if (!extended) next = following;
+      more.hidden = next === null;
+    } catch (error) {
+      note.textContent = `The sessions cannot be read: ${error.message}`;
+    }
+  }
+
+  async function older() {
+    try {
+      const { rows, next: following } = await api.page(next);
+      extended = true;
+      next = following;
+      body.append(...rows.map(line));
+      more.hidden = next === null;
+    } catch (error) {
+      note.textContent = `Older sessions cannot be read: ${error.message}`;
+    }
+  }
+
+  const refresh = throttled(load, LEAST_PAUSE);
+  const unlisten = store.listen(refresh);
+  load();
+  return {
+    route() {},
+    unmount() {
+      unlisten();
+      refresh.stop();
+    },
+  };
+}
+
+function line(session) {
+  const link = h("a", { href: to("sessions", session.session_id), text: session.session_id });
+  const cell = (text) => h("td", { class: "number", text });
+  return h(
+    "tr",
+    { data: { session: session.session_id } },
+    h("th", { scope: "row" }, link),
+    h("td", {}, tally(session.agents)),
+    h("td", { text: time(session.started_at) }),
+    h("td", { text: time(session.updated_at) }),
+    cell(count(session.tokens_input)),
+    cell(count(session.tokens_output)),
+    cell(money(session.cost_usd)),
+  );
+}
+
+/** How many agents have which status; none is not said. */
+export function tally({ by_status: statuses }) {
+  const shown = STATUSES.filter((status) => statuses[status] > 0);
+  return h(
+    "ul",
+    { class: "tally" },
+    shown.map((status) =>
+      h(
+        "li",
+        { data: { status }, title: status },
+        icon(status),
+        h("span", { text: String(statuses[status]) }),
+        h("span", { class: "hidden", text: ` ${status}` }),
+      ),
+    ),
+  );
+}

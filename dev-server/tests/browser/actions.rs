@@ -1,0 +1,80 @@
+//! What a person can do on the board.
+
+use crate::board::{Setup, card};
+
+#[tokio::test]
+async fn a_definition_is_made_and_faults_are_shown_where_they_are() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    let browser = &setup.browser;
+    for (name, answer) in [
+        ("Planner", "Planner is there"),
+        ("Builder", "Builder is there"),
+    ] {
+        browser.click("#new-definition").await;
+        browser.type_into("dialog [name=name]", name).await;
+        browser.click("dialog [type=submit]").await;
+        browser.until_text("#notes", answer).await;
+        browser.until("!document.querySelector('dialog')").await;
+    }
+    browser.click("#new-definition").await;
+    browser.type_into("dialog [name=name]", "Planner").await;
+    browser.click("dialog [type=submit]").await;
+    browser.until_text("dialog [role=alert]", "Planner").await;
+    setup.browser.close_but_for(&["409"]).await;
+}
+
+#[tokio::test]
+async fn an_agent_is_asked_to_stop_and_is_deleted() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')\nagent('a2', 'Builder')");
+    let browser = &setup.browser;
+    browser
+        .click(&format!("{} a", card("planning", "a1")))
+        .await;
+    browser.until_text(".agent h2", "Planner").await;
+    browser
+        .click(".agent header .buttons button:first-child")
+        .await;
+    browser
+        .until_text(".agent header .buttons", "Asked to stop")
+        .await;
+    setup.python("assert db.execute(\"SELECT cancel_requested FROM agents WHERE id = 'a1'\").fetchone() == (1,)");
+    browser.click(".agent header .danger").await;
+    browser.until_text("dialog", "cannot be undone").await;
+    browser.click("dialog .quiet").await;
+    browser.until("!document.querySelector('dialog')").await;
+    setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (2,)");
+    browser.click(".agent header .danger").await;
+    browser.click("dialog .danger").await;
+    browser
+        .until("!document.querySelector('[data-id=a1]')")
+        .await;
+    setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (1,)");
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_and_kept() {
+    let Some(setup) = Setup::with(&[("API_TOKEN", "right"), ("API_READ_TOKEN", "read")]).await
+    else {
+        return;
+    };
+    let browser = &setup.browser;
+    for (token, answer) in [("wrong", "does not take"), ("right", "")] {
+        browser.type_into("dialog [name=token]", token).await;
+        browser.click("dialog [type=submit]").await;
+        if !answer.is_empty() {
+            browser.until_text("dialog", answer).await;
+        }
+    }
+    browser.until_badge("live").await;
+    setup.python("agent('a1', 'Planner')");
+    browser.until_text(&card("planning", "a1"), "Planner").await;
+    browser.reload().await;
+    browser.until_text(&card("planning", "a1"), "Planner").await;
+    setup.browser.close_but_for(&["401"]).await;
+}

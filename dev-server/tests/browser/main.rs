@@ -1,0 +1,22 @@
+//! The pages as a person sees them: a real Chromium, without a network, before a real server.
+//!
+//! Where Chromium or its driver is not installed, the tests are skipped and say so; where `CI` is set, they fail.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
+#[path = "../api/support/mod.rs"]
+#[expect(dead_code, reason = "these tests need a part of it")]
+mod support;
+
+mod actions;
+mod board;
+mod browser;
+mod docs;
+mod filter;
+mod hosts;
+mod python;
+mod views;
