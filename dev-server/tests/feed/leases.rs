@@ -209,15 +209,13 @@ async fn a_trigger_that_refuses_is_one_line_in_the_log() {
         "CREATE TRIGGER refuses BEFORE UPDATE OF status ON agents BEGIN SELECT RAISE(ABORT, 'not now'); END",
         (),
     );
-    let server = Server::feed(&database.path);
+    let mut server = Server::feed(&database.path);
     let mut client = server.client("mode=delta").await;
     database.beat("a", "2026-02-05 10:00:00", Some(1));
     server.logged("not now");
     database.run("DROP TRIGGER refuses", ());
     lost(&mut client, "a").await;
-    let lines = server.log_so_far();
-    assert!(
-        !lines.iter().any(|line| line.contains("not now")),
-        "{lines:#?}"
-    );
+    server.terminate();
+    server.ended();
+    assert!(!server.log().any(|line| line.contains("not now")));
 }

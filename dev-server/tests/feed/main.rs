@@ -8,6 +8,7 @@
 
 mod adoption;
 mod events;
+mod example_agents;
 mod examples;
 mod faults;
 mod filters;

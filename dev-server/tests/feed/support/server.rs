@@ -102,11 +102,6 @@ impl Server {
         }
     }
 
-    /// The lines of the log that nobody has waited for yet.
-    pub(crate) fn log_so_far(&self) -> Vec<String> {
-        self.lines.try_iter().collect()
-    }
-
     /// What is left of the log of a process that has ended.
     pub(crate) fn log(&self) -> impl Iterator<Item = String> {
         self.lines.iter()
