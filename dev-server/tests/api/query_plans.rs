@@ -123,9 +123,18 @@ const LISTS: [(&str, &str); 13] = [
     ("/api/runtime/logs/agent/a1?", "idx_agent_logs_agent"),
     ("/api/runtime/logs/agent/a1?limit=1", "idx_agent_logs_agent"),
     ("/api/runtime/agents?limit=1", "idx_agents_started"),
-    ("/api/runtime/agents?status=failed", "idx_agents_status_started"),
-    ("/api/runtime/system-logs?component=c", "idx_system_logs_component"),
-    ("/api/runtime/system-logs?level=ERROR", "idx_system_logs_level"),
+    (
+        "/api/runtime/agents?status=failed",
+        "idx_agents_status_started",
+    ),
+    (
+        "/api/runtime/system-logs?component=c",
+        "idx_system_logs_component",
+    ),
+    (
+        "/api/runtime/system-logs?level=ERROR",
+        "idx_system_logs_level",
+    ),
 ];
 
 #[tokio::test]
