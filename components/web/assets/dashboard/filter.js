@@ -93,7 +93,8 @@ export function filterBar(first) {
     const names = ["", ...(chosen && !known.includes(chosen) ? [chosen] : []), ...known];
     const same =
       names.length === session.options.length && names.every((name, index) => session.options[index].value === name);
-    if (!same) session.replaceChildren(...names.map((name) => h("option", { value: name, text: name || "All sessions" })));
+    if (!same)
+      session.replaceChildren(...names.map((name) => h("option", { value: name, text: name || "All sessions" })));
     session.value = chosen;
   }
 
