@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use thirtyfour::common::capabilities::chromium::LoggingPrefsLogLevel;
+use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
 use tokio::sync::{Semaphore, SemaphorePermit};
