@@ -43,6 +43,37 @@ pub(crate) fn reads() -> Vec<Case> {
     ]
 }
 
+/// What a board or a person asks of a database that has all there is.
+pub(crate) fn questions() -> Vec<Case> {
+    let session = "/api/runtime/sessions/session-0";
+    vec![
+        get("GET /api/runtime/stats", "/api/runtime/stats"),
+        get(
+            "GET /api/runtime/stats?since=",
+            "/api/runtime/stats?since=2026-02-10T10:30:30.500Z",
+        ),
+        get(
+            "GET /api/runtime/stats?session_id=",
+            "/api/runtime/stats?session_id=session-0",
+        ),
+        get(
+            "GET /api/runtime/stats?interval=hour",
+            "/api/runtime/stats?interval=hour",
+        ),
+        get("GET /api/runtime/sessions", "/api/runtime/sessions"),
+        get("GET /api/runtime/sessions/{id}", session),
+        get("GET /api/runtime/system-logs", "/api/runtime/system-logs"),
+        get(
+            "GET /api/runtime/prompts?session_id=",
+            "/api/runtime/prompts?session_id=session-0",
+        ),
+        get(
+            "GET /api/runtime/logs?session_id=",
+            "/api/runtime/logs?session_id=session-0",
+        ),
+    ]
+}
+
 /// The reads of the log; each gives 100 entries.
 pub(crate) fn logs() -> Vec<Case> {
     let agent = data::agent_id(data::BUSIEST);

@@ -9,6 +9,10 @@ use rusqlite::{Connection, params};
 
 const DEFINITIONS: u32 = 50;
 const AGENTS: u32 = 1000;
+/// How many prompts the largest database has.
+pub(crate) const PROMPTS: u32 = 100_000;
+/// One prompt for so many log entries.
+const LOGS_A_PROMPT: u32 = 10;
 /// How many sessions the agents ran in.
 const SESSIONS: u32 = 40;
 /// The agent with the most log entries: 3 of 100.
@@ -75,6 +79,7 @@ pub(crate) async fn create(path: &Path, log_rows: u32) -> Result<()> {
     definitions(&transaction)?;
     agents(&transaction)?;
     logs(&transaction, log_rows)?;
+    prompts(&transaction, log_rows / LOGS_A_PROMPT)?;
     transaction.commit()?;
     Ok(())
 }
@@ -184,6 +189,30 @@ fn logs(connection: &Connection, rows: u32) -> Result<()> {
             details,
             time_format(n),
             START + i64::from(n) * LOG_EVERY,
+        ])?;
+    }
+    Ok(())
+}
+
+fn prompts(connection: &Connection, rows: u32) -> Result<()> {
+    let mut statement = connection.prepare(
+        "INSERT INTO prompts (id, agent_id, prompt_type, prompt_text, response_text, status, model_used, tokens_input, \
+         tokens_output, cost_usd, latency_ms, created_at) VALUES (?1, ?2, 'command', ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+         strftime(?10, ?11 / 1000.0, 'unixepoch'))",
+    )?;
+    for n in 0..rows {
+        statement.execute(params![
+            id(3 << 32 | u64::from(n)),
+            agent_id(n % AGENTS),
+            "Add pagination to the list of agents, with a test for the last page.",
+            if n % 20 == 0 { "failed" } else { "completed" },
+            pick(&MODELS, mix(n.into())),
+            n * 7 % 50_000,
+            n * 3 % 5_000,
+            f64::from(n % 300) / 1000.0,
+            n * 11 % 9_000,
+            time_format(n),
+            START + i64::from(n * LOGS_A_PROMPT) * LOG_EVERY,
         ])?;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! dev-server, and the ceiling, which is what hosting the components could at best reach. It measures and asserts
 //! nothing; only an answer that is an error is pointed out.
 
+mod batches;
 mod cases;
 mod ceiling;
 mod data;
@@ -105,10 +106,20 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
 
     drop(servers);
+    let (_, servers) = sizes.pop().context("no database")?;
     drop(sizes);
+    let mut questions = Vec::new();
+    for case in cases::questions() {
+        eprintln!("{}", case.name);
+        questions.push((case.name, servers.latency(&case, &wrk).await?));
+    }
+    drop(servers);
+    let batches = batches::measure(folder.path()).await?;
     let feed = feed::measure(folder.path()).await?;
 
-    let text = format!("{}\n{feed}", report.to_markdown(arguments.seconds)?);
+    let cases = report.to_markdown(arguments.seconds)?;
+    let questions = report::questions(questions);
+    let text = format!("{cases}\n{questions}\n{batches}\n{feed}");
     print!("{text}");
     std::fs::write(&arguments.output, text)
         .with_context(|| format!("cannot write {}", arguments.output.display()))

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use crate::LOG_ROWS;
+use crate::data;
 use crate::table::{table, thousands};
 use crate::wrk::Measurement;
 
@@ -128,6 +129,25 @@ impl Report {
         }
         Ok(text)
     }
+}
+
+/// The latencies of the questions, as text.
+pub(crate) fn questions(measured: Vec<(&str, Measurement)>) -> String {
+    let rows = measured.into_iter().map(|(case, measurement)| {
+        [
+            format!("`{case}`"),
+            format!("{:.2} ms", measurement.p50_ms),
+            format!("{:.2} ms", measurement.p99_ms),
+            measurement.not_2xx.to_string(),
+        ]
+    });
+    format!(
+        "## Questions\n\n\
+         One request at a time, of a database with {} log entries and {} prompts.\n\n{}",
+        thousands(LOG_ROWS[2]),
+        thousands(data::PROMPTS),
+        table(["case", "p50", "p99", "not 2xx"], rows.collect()),
+    )
 }
 
 fn ratio(one: &Measurement, other: &Measurement) -> String {

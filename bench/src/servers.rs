@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::cases::Case;
 use crate::report::Outcome;
-use crate::wrk::Wrk;
+use crate::wrk::{Measurement, Wrk};
 
 /// What either server says before its address, once it takes connections.
 pub(crate) const READY: &str = "serving http://";
@@ -44,6 +44,11 @@ impl Servers {
             dev_server: wrk.measure(&self.dev_server.address, case).await?,
             ceiling: wrk.measure(&self.ceiling.address, case).await?,
         })
+    }
+
+    /// Measures one case on the dev-server, with one request at a time.
+    pub(crate) async fn latency(&self, case: &Case, wrk: &Wrk) -> Result<Measurement> {
+        wrk.latency(&self.dev_server.address, case).await
     }
 }
 
@@ -97,6 +102,8 @@ impl Server {
             .env("DATABASE_PATH", database)
             .env("WEBSOCKET_PORT", "0")
             .env("RUST_LOG", "info,access=warn")
+            // The data is older than what is kept.
+            .env("RETENTION_DAYS", "0")
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .kill_on_drop(true)

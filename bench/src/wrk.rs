@@ -9,6 +9,8 @@ use tokio::process::Command;
 
 use crate::cases::Case;
 
+/// How many connections send at once.
+const CONNECTIONS: u32 = 32;
 /// For how long a server gets a case before it is measured.
 const WARM_UP_SECONDS: u32 = 1;
 
@@ -46,15 +48,33 @@ impl Wrk {
 
     /// Measures `case` on the server at `address`, once it is warm.
     pub(crate) async fn measure(&self, address: &str, case: &Case) -> Result<Measurement> {
-        self.run(address, case, WARM_UP_SECONDS).await?;
-        self.run(address, case, self.seconds).await
+        self.run(address, case, CONNECTIONS, WARM_UP_SECONDS)
+            .await?;
+        self.run(address, case, CONNECTIONS, self.seconds).await
     }
 
-    async fn run(&self, address: &str, case: &Case, seconds: u32) -> Result<Measurement> {
+    /// Measures `case` with one connection, so that no request waits for another.
+    pub(crate) async fn latency(&self, address: &str, case: &Case) -> Result<Measurement> {
+        self.run(address, case, 1, WARM_UP_SECONDS).await
+    }
+
+    async fn run(
+        &self,
+        address: &str,
+        case: &Case,
+        connections: u32,
+        seconds: u32,
+    ) -> Result<Measurement> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let mut command = Command::new("wrk");
         command
-            .args(["-t1", "-c32", "--latency", &format!("-d{seconds}s"), "-s"])
+            .args([
+                "-t1",
+                &format!("-c{connections}"),
+                "--latency",
+                &format!("-d{seconds}s"),
+                "-s",
+            ])
             .arg(&self.script)
             .arg(format!("http://{address}{}", case.path))
             .kill_on_drop(true);

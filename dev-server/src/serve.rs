@@ -77,6 +77,7 @@ async fn pass(State(app): State<App>, mut request: Request) -> Response {
     let mut response = match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
         Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
+        Failure::TooManyStreams => unavailable("There are too many streams, try again later", "10"),
         Failure::Failed(error) => {
             error!("{error:?}");
             detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

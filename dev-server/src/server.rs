@@ -4,11 +4,13 @@ use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use axum::extract::Request;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
+use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -65,10 +67,15 @@ pub(crate) async fn run(
         }
     });
     let mut stop = stopping.subscribe();
-    let server = axum::serve(listener, router.layer(middleware::from_fn(trace)))
-        .with_graceful_shutdown(async move {
-            let _ = stop.wait_for(|stopping| *stopping).await;
-        });
+    let router = router
+        .layer(middleware::from_fn_with_state(
+            stopping.subscribe(),
+            end_streams,
+        ))
+        .layer(middleware::from_fn(trace));
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = stop.wait_for(|stopping| *stopping).await;
+    });
     let server = tokio::spawn(server.into_future());
     either(&mut interrupt, &mut terminate).await;
     info!("stopping");
@@ -109,6 +116,25 @@ pub(crate) fn unavailable(sentence: &str, retry_after: &'static str) -> Response
     let seconds = HeaderValue::from_static(retry_after);
     response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
+}
+
+/// Ends a response that would go on for ever when the server stops, with the end that a complete one has.
+async fn end_streams(
+    State(mut stopping): State<watch::Receiver<bool>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return response;
+    }
+    response.map(|body| {
+        let stopped = async move {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        Body::from_stream(body.into_data_stream().take_until(Box::pin(stopped)))
+    })
 }
 
 /// Gives each request an id, and the log a line for each response.

@@ -1,7 +1,9 @@
-//! The component `runtime`: `/api/runtime`, running agents, their prompts and logs, and the questions about all of these.
+//! The component `runtime`: `/api/runtime`, running agents, their prompts and logs, the questions about all of these,
+//! and the live feed.
 
 mod agents;
 mod counts;
+mod events;
 mod leases;
 mod logs;
 mod prompts;
@@ -21,6 +23,7 @@ pub fn routes(database: Database, _: &Settings) -> Router {
         .merge(system_logs::routes())
         .merge(sessions::routes())
         .merge(stats::routes())
+        .merge(events::routes())
         .with_state(database)
 }
 

@@ -1,8 +1,11 @@
 //! A component's instances: made on demand, reused, and ended in time.
+//!
+//! A response that streams goes on after its request is done. Its instance takes other requests beside it, and lives as
+//! long as something streams: as long as pieces of it reach a client.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -26,8 +29,8 @@ const REQUESTS_IN_A_LIFE: usize = 128;
 const REQUESTS_AT_ONCE: usize = 1;
 /// How long an instance stays without a request.
 const IDLE: Duration = Duration::from_secs(10);
-/// How long a request may take until its response begins.
-pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// How long a request may take until its response begins, and then from one piece of it to the next.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// How many ticks of the epoch a guest computes before others get a turn.
 const TICKS_IN_A_TURN: u64 = 1;
 
@@ -78,28 +81,60 @@ impl HandlerState for Instances {
         store.set_epoch_deadline(TICKS_IN_A_TURN);
         store.epoch_deadline_async_yield_and_update(TICKS_IN_A_TURN);
         let service = self.service.instantiate_async(&mut store).await?;
+        let pulse = Pulse::default();
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
             view: Guest::http,
-            expiration: Expiration(Box::pin(tokio::time::sleep(IDLE))),
+            expiration: Expiration {
+                pulse: pulse.clone(),
+                sleep: Box::pin(tokio::time::sleep(IDLE)),
+            },
             state: Worker {
                 component: Arc::clone(&self.id),
+                pulse,
                 closing: Arc::clone(&self.closing),
             },
         })
     }
 }
 
+/// When a piece of a streaming response last left an instance.
+#[derive(Clone, Default)]
+pub(crate) struct Pulse(Arc<Mutex<Option<Instant>>>);
+
+impl Pulse {
+    /// Notes a piece.
+    pub(crate) fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn last(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Goes with a request, and learns the pulse of the instance that takes it.
+#[derive(Clone, Default)]
+pub(crate) struct Seat(Arc<OnceLock<Pulse>>);
+
+impl Seat {
+    /// The pulse of the instance.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.0.get().cloned().unwrap_or_default()
+    }
+}
+
 /// One instance at work.
 pub(crate) struct Worker {
     component: Arc<str>,
+    pulse: Pulse,
     closing: Arc<AtomicBool>,
 }
 
 impl WorkerState for Worker {
     type StoreData = Guest;
-    type RequestData = ();
+    type RequestData = Seat;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= REQUESTS_IN_A_LIFE {
@@ -114,9 +149,11 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        (): (),
+        seat: Seat,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        // A request is taken by one instance, once.
+        let _ = seat.0.set(self.pulse.clone());
         Box::pin(tokio::time::sleep(REQUEST_LIMIT))
     }
 
@@ -131,7 +168,10 @@ impl WorkerState for Worker {
 }
 
 /// Ends an instance that has had nothing to do for long, or that a request keeps too long.
-pub(crate) struct Expiration(Pin<Box<Sleep>>);
+pub(crate) struct Expiration {
+    pulse: Pulse,
+    sleep: Pin<Box<Sleep>>,
+}
 
 impl WorkerExpiration for Expiration {
     fn poll(
@@ -140,14 +180,57 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
-        let limit = match status {
-            WorkerStatus::Idle => IDLE,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => REQUEST_LIMIT,
-        };
-        let deadline = (start + limit).into();
-        if self.0.deadline() != deadline {
-            self.0.as_mut().reset(deadline);
+        // When a sleep is over, this is called again, and sees what has left the instance meanwhile.
+        let deadline = deadline(status, start, self.pulse.last()).into();
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
         }
-        self.0.as_mut().poll(cx)
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// When an instance ends that has been in `status` since `start` and last gave a piece of a response at `pulse`.
+fn deadline(status: WorkerStatus, start: Instant, pulse: Option<Instant>) -> Instant {
+    match status {
+        WorkerStatus::Idle => start + IDLE,
+        // A request that does not begin to answer is not helped by a stream beside it.
+        WorkerStatus::Requests => start + REQUEST_LIMIT,
+        WorkerStatus::PostReturn => pulse.map_or(start, |pulse| pulse.max(start)) + REQUEST_LIMIT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_lives_as_long_as_its_pieces_leave() {
+        let start = Instant::now();
+        let hour = start + Duration::from_hours(1);
+        let of = |status, pulse| deadline(status, start, pulse);
+        assert_eq!(of(WorkerStatus::PostReturn, None), start + REQUEST_LIMIT);
+        assert_eq!(
+            of(WorkerStatus::PostReturn, Some(hour)),
+            hour + REQUEST_LIMIT
+        );
+    }
+
+    #[test]
+    fn a_piece_of_an_earlier_response_shortens_nothing() {
+        let piece = Instant::now();
+        let start = piece + Duration::from_secs(20);
+        let ends = deadline(WorkerStatus::PostReturn, start, Some(piece));
+        assert_eq!(ends, start + REQUEST_LIMIT);
+    }
+
+    #[test]
+    fn a_stream_is_no_excuse_for_a_request_that_hangs_or_for_idling() {
+        let start = Instant::now();
+        let now = Some(start + Duration::from_secs(29));
+        assert_eq!(
+            deadline(WorkerStatus::Requests, start, now),
+            start + REQUEST_LIMIT
+        );
+        assert_eq!(deadline(WorkerStatus::Idle, start, now), start + IDLE);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::Bytes;
 use database::PATIENCE;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::Semaphore;
@@ -18,7 +18,7 @@ use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocat
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 
-use crate::component::Instances;
+use crate::component::{Instances, Seat};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::sqlite::Pool;
@@ -26,6 +26,8 @@ use crate::sqlite::Pool;
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.
 const IN_PROGRESS: usize = 128;
+/// How many responses stream at once. A stream may last for hours, and keeps its instance as long.
+const STREAMS: usize = 256;
 /// How often a guest that computes lets others have a turn, and may be ended.
 const EPOCH: Duration = Duration::from_millis(20);
 /// The most instances alive at once, of all components: those at work and those that idle.
@@ -40,6 +42,7 @@ pub struct Host {
     components: BTreeMap<String, ProxyHandler<Instances>>,
     reads: Semaphore,
     writes: Semaphore,
+    streams: Arc<Semaphore>,
     closing: Arc<AtomicBool>,
 }
 
@@ -56,6 +59,8 @@ pub enum Failure {
     NoRoute,
     /// The request took too long, or waited too long for its turn.
     TimedOut,
+    /// The response is a stream, and there are as many as there may be.
+    TooManyStreams,
     /// The component failed.
     Failed(anyhow::Error),
 }
@@ -95,6 +100,7 @@ impl Host {
             components,
             reads: Semaphore::new(IN_PROGRESS),
             writes: Semaphore::new(IN_PROGRESS),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             closing,
         })
     }
@@ -127,11 +133,40 @@ impl Host {
             body.map_err(|error| HttpError::InternalError(Some(error.into().to_string())))
                 .boxed_unsync()
         });
-        component
-            .handle((), request)
+        let seat = Seat::default();
+        let response = component
+            .handle(seat.clone(), request)
             .await
-            .map_err(|error| Failure::new(&route.component, error))
+            .map_err(|error| Failure::new(&route.component, error))?;
+        if is_stream(&response) {
+            self.stream(response, &seat)
+        } else {
+            Ok(response)
+        }
     }
+
+    /// Gives a stream its place, and its instance a sign of life with each piece.
+    fn stream(&self, response: Response<Body>, seat: &Seat) -> Result<Response<Body>, Failure> {
+        let place = Arc::clone(&self.streams)
+            .try_acquire_owned()
+            .map_err(|_| Failure::TooManyStreams)?;
+        let pulse = seat.pulse();
+        Ok(response.map(|body| {
+            body.map_frame(move |frame| {
+                // Held as long as the body is.
+                let _ = &place;
+                pulse.beat();
+                frame
+            })
+            .boxed_unsync()
+        }))
+    }
+}
+
+/// Whether a response has no end that its component foresees.
+fn is_stream(response: &Response<Body>) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 impl Failure {
@@ -139,7 +174,7 @@ impl Failure {
         if error.is::<ExpirationError>() {
             return Self::TimedOut;
         }
-        let error = match error.downcast_ref::<InstantiationError<()>>() {
+        let error = match error.downcast_ref::<InstantiationError<Seat>>() {
             Some(failed) => anyhow::anyhow!("cannot make an instance: {:?}", failed.error),
             None => anyhow::Error::from(error),
         };

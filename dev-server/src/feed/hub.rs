@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use feed_protocol::{Change, Filter, Frame, frames};
 use tokio::sync::{broadcast, watch};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::agent::{Change, Filter};
-use super::frames::{self, Frame};
 use super::picture::Picture;
 
 /// How many batches a client may be behind before it gets a snapshot instead.
@@ -26,7 +26,7 @@ pub(super) enum Event {
 /// Some changes, and the frames that are made of them, which clients with the same filter share.
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
-    frames: Mutex<Vec<(Filter, Vec<Frame>)>>,
+    frames: Mutex<Vec<(Filter, Vec<Utf8Bytes>)>>,
 }
 
 /// The picture and the ring.
@@ -124,22 +124,22 @@ impl Hub {
 
 impl Batch {
     /// The frames of the batch under `filter`, which may be none.
-    fn frames(&self, filter: &Filter) -> Vec<Frame> {
+    fn frames(&self, filter: &Filter) -> Vec<Utf8Bytes> {
         let mut known = lock(&self.frames);
         if let Some((_, frames)) = known.iter().find(|(of, _)| of == filter) {
             return frames.clone();
         }
-        let frames = frames::delta(&self.changes, filter);
+        let frames = texts(frames::delta(&self.changes, filter));
         known.push((filter.clone(), frames.clone()));
         frames
     }
 
     /// The frames of those changes of the batch that come after `seq`.
-    pub(super) fn frames_after(&self, seq: i64, filter: &Filter) -> Vec<Frame> {
+    pub(super) fn frames_after(&self, seq: i64, filter: &Filter) -> Vec<Utf8Bytes> {
         let seen = self.changes.partition_point(|change| change.seq <= seq);
         match seen {
             0 => self.frames(filter),
-            seen => frames::delta(&self.changes[seen..], filter),
+            seen => texts(frames::delta(&self.changes[seen..], filter)),
         }
     }
 
@@ -147,6 +147,11 @@ impl Batch {
     pub(super) fn last_seq(&self) -> i64 {
         self.changes.last().map_or(0, |change| change.seq)
     }
+}
+
+/// Texts that all clients share which get them.
+fn texts(frames: Vec<Frame>) -> Vec<Utf8Bytes> {
+    frames.into_iter().map(|frame| frame.text.into()).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,11 +2,9 @@
 //!
 //! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and keeps a picture of all agents in
 //! memory ([`picture`]). It hands each batch of changes to a ring that all clients read ([`hub`]); a client's task
-//! ([`socket`]) turns batches into frames ([`frames`]). No client costs a query, but for one that resumes, which reads
+//! ([`socket`]) turns batches into frames (`feed_protocol`). No client costs a query, but for one that resumes, which reads
 //! what it missed from the log.
 
-mod agent;
-mod frames;
 mod hub;
 mod picture;
 mod poller;

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::agent::{Agent, Before, Change, Filter};
-
-/// The most agents that a whole list has.
-const MOST: usize = 1000;
+use feed_protocol::{Agent, Before, Change, Filter, LONGEST_LIST};
 
 /// All agents, newest last.
 #[derive(Default)]
@@ -60,7 +57,7 @@ impl Picture {
         let matching = self.by_age.values().rev();
         matching
             .filter(|agent| filter.matches(agent))
-            .take(MOST)
+            .take(LONGEST_LIST)
             .map(Arc::clone)
             .collect()
     }
@@ -112,10 +109,11 @@ mod tests {
 
     #[test]
     fn no_more_than_the_most_are_listed() {
-        let agents = (0..=MOST).map(|i| agent(&i.to_string(), &format!("{i:05}"), "planning"));
+        let agents =
+            (0..=LONGEST_LIST).map(|i| agent(&i.to_string(), &format!("{i:05}"), "planning"));
         let picture = Picture::new("database".into(), 0, agents.collect());
         let ids = ids(&picture, &Filter::default());
-        assert_eq!(ids.len(), MOST);
+        assert_eq!(ids.len(), LONGEST_LIST);
         assert_eq!(ids.last().map(String::as_str), Some("1"));
     }
 

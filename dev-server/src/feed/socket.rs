@@ -6,29 +6,24 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use feed_protocol::{HEARTBEAT, LIST_INTERVAL, Mode, Parameters, frames};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_api::{Fields, Input, Query, bearer, parse};
+use http_api::{Query, bearer};
 use serde::Deserialize;
-use strum::{EnumString, VariantNames};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
 use super::Feed;
-use super::agent::Filter;
-use super::frames::{self, Frame, HEARTBEAT_SECONDS};
 use super::hub::Event;
 use super::source::Source;
 use super::upgrade::{Socket, Upgrade, send_text};
 use crate::file::Error;
 use crate::server::{detail, unavailable};
 
-const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
-/// The least time between two whole lists.
-const LIST_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a client's side is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a client may say nothing at all.
@@ -39,39 +34,6 @@ const STALL: Duration = Duration::from_secs(30);
 const SUBPROTOCOL: &str = "bearer";
 /// How long a close frame may take.
 const CLOSE: Duration = Duration::from_secs(1);
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, EnumString, VariantNames)]
-#[strum(serialize_all = "snake_case")]
-enum Mode {
-    #[default]
-    Default,
-    Delta,
-}
-
-/// The query of the request.
-pub(super) struct Parameters {
-    mode: Mode,
-    since: Option<i64>,
-    /// The database that `since` is of.
-    database: Option<String>,
-    filter: Filter,
-}
-
-impl Input for Parameters {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let mode = fields.optional("mode", parse::choice);
-        let since = fields.optional("since", parse::integer(0..=i64::MAX));
-        let database = fields.optional("database", parse::text);
-        let session_id = fields.optional("session_id", parse::text);
-        let status = fields.optional("status", parse::agent_statuses);
-        Some(Self {
-            mode: mode.unwrap_or_default(),
-            since,
-            database,
-            filter: Filter::new(session_id, status.unwrap_or_default()),
-        })
-    }
-}
 
 /// Lets a request in that brings the token it needs.
 pub(super) async fn admit(State(feed): State<Feed>, request: Request, next: Next) -> Response {
@@ -211,7 +173,7 @@ impl Client {
                     let (list, seq) = self.feed.hub.list(&self.parameters.filter);
                     self.seq = seq;
                     if sent.as_ref() != Some(&list) {
-                        self.send(frames::whole(&list, seq)).await?;
+                        self.send(frames::whole(&list, seq).text).await?;
                         sent = Some(list);
                         next = Instant::now() + LIST_INTERVAL;
                     }
@@ -277,7 +239,7 @@ impl Client {
     async fn acknowledge(&mut self, mode: &'static str) -> Result<(), End> {
         let seq = *self.feed.hub.seq().borrow();
         let database = self.feed.hub.database();
-        self.send(frames::connection_ack(seq, mode, &database))
+        self.send(frames::connection_ack(seq, mode, &database).text)
             .await?;
         if !*self.live.borrow_and_update() {
             self.send_heartbeat().await?;
@@ -290,12 +252,12 @@ impl Client {
         let (ring, _, _) = self.feed.hub.join();
         let (list, seq) = self.feed.hub.list(&self.parameters.filter);
         self.seq = seq;
-        self.send(frames::snapshot(&list, seq)).await?;
+        self.send(frames::snapshot(&list, seq).text).await?;
         Ok(ring)
     }
 
     async fn resync(&mut self, reason: &str) -> Result<broadcast::Receiver<Event>, End> {
-        self.send(frames::resync(reason)).await?;
+        self.send(frames::resync(reason).text).await?;
         self.snapshot().await
     }
 
@@ -333,7 +295,7 @@ impl Client {
             let of: Arc<str> = opened.database().into();
             source = Some(opened);
             for frame in frames::delta(&changes, &self.parameters.filter) {
-                self.send(frame).await?;
+                self.send(frame.text).await?;
             }
             let whole = changes.is_empty();
             if let Some(last) = changes.last() {
@@ -377,18 +339,18 @@ impl Client {
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
             Some(Ok(Message::Binary(_))) => {
-                return self.send(frames::error("messages are text")).await;
+                return self.send(frames::error("messages are text").text).await;
             }
             Some(Ok(Message::Text(text))) => text,
         };
         match serde_json::from_str::<Incoming>(&text) {
             Ok(message) if message.r#type == "ping" => self.send_heartbeat().await,
             Ok(_) => {
-                self.send(frames::error("the only type of message is \"ping\""))
+                self.send(frames::error("the only type of message is \"ping\"").text)
                     .await
             }
             Err(_) => {
-                self.send(frames::error("messages look like {\"type\":\"ping\"}"))
+                self.send(frames::error("messages look like {\"type\":\"ping\"}").text)
                     .await
             }
         }
@@ -396,7 +358,7 @@ impl Client {
 
     async fn send_heartbeat(&mut self) -> Result<(), End> {
         let live = *self.live.borrow_and_update();
-        self.send(frames::heartbeat(self.seq, live)).await
+        self.send(frames::heartbeat(self.seq, live).text).await
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -407,8 +369,8 @@ impl Client {
         in_time(ping).await
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        in_time(send_text(&mut self.socket, frame.0)).await?;
+    async fn send(&mut self, frame: impl Into<Utf8Bytes>) -> Result<(), End> {
+        in_time(send_text(&mut self.socket, frame.into())).await?;
         self.heartbeat = Instant::now() + HEARTBEAT;
         Ok(())
     }

@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use feed_protocol::{Agent, Before, Change, PAGE};
 use rusqlite::{Connection, params};
 
 use crate::file::{Error, File, text};
 
-use super::agent::{Agent, Before, Change};
 use super::picture::Picture;
-
-/// How many changes are read at once.
-pub(super) const PAGE: i64 = 64;
 
 /// A connection that only reads, on a file that may go away.
 pub(super) struct Source {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::file::{Error, File};
@@ -31,22 +31,30 @@ const LOCK_TRIES: i32 = 2500;
 /// Starts all jobs, which end with the process.
 pub(crate) fn start(config: &Config) {
     let path = &config.database_path;
-    start_job(path, "the reaper", reaper::step);
+    start_job(path, "the reaper", Duration::ZERO, reaper::step);
     let keep = config.change_log_max;
-    start_job(path, "the change log's pruning", move |connection| {
-        change_log::step(connection, keep)
-    });
+    let prune = move |connection: &Connection| change_log::step(connection, keep);
+    start_job(path, "the change log's pruning", Duration::ZERO, prune);
     if let Some(days) = config.retention_days {
-        start_job(path, "the retention of log entries", move |connection| {
-            retention::step(connection, days)
-        });
+        let grace = if config.retention_is_default {
+            info!(
+                "log entries older than {days} days are deleted, first in {} minutes; RETENTION_DAYS=0 keeps them",
+                retention::GRACE.as_secs() / 60
+            );
+            retention::GRACE
+        } else {
+            Duration::ZERO
+        };
+        let retain = move |connection: &Connection| retention::step(connection, days);
+        start_job(path, "the retention of log entries", grace, retain);
     }
 }
 
-/// Does one step of a job after the other. A step gives the pause until the next one.
+/// After `grace`, does one step of a job after the other. A step gives the pause until the next one.
 fn start_job(
     database: &Path,
     name: &'static str,
+    grace: Duration,
     step: impl Fn(&Connection) -> rusqlite::Result<Duration> + Send + 'static,
 ) {
     let mut job = Job {
@@ -57,6 +65,7 @@ fn start_job(
         complaint: None,
     };
     std::thread::spawn(move || {
+        std::thread::sleep(grace);
         loop {
             std::thread::sleep(job.run());
         }

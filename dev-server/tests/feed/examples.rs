@@ -144,8 +144,19 @@ impl Example {
     }
 }
 
+/// Prints what a JavaScript example knows.
+const PRINT: &str = "
+let shown;
+setInterval(() => {
+    const sorted = [...agents.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const text = sorted.map((agent) => `${agent.id}=${agent.status}`).join(' ');
+    if (text !== shown) console.log(text);
+    shown = text;
+}, 10);
+";
+
 /// Starts an example with its server's address, and sees that it follows, also over a restart.
-async fn follows(start: impl FnOnce(SocketAddr) -> Example) {
+async fn follows(serve: fn(&Path) -> Server, start: impl FnOnce(SocketAddr) -> Example) {
     let database = Database::new();
     database.add("a", "planning");
     // Some clients take only short messages unless they are told otherwise.
@@ -153,7 +164,7 @@ async fn follows(start: impl FnOnce(SocketAddr) -> Example) {
         "UPDATE agents SET error_message = ?1",
         ["x".repeat(2_000_000)],
     );
-    let server = Server::feed(&database.path);
+    let server = serve(&database.path);
     let (moved, address) = watch::channel(server.address);
     let mut example = start(relay(address).await);
     example.prints("a=planning").await;
@@ -164,7 +175,7 @@ async fn follows(start: impl FnOnce(SocketAddr) -> Example) {
     server.kill();
     database.set("b", "executing");
     database.add("c", "planning");
-    let server = Server::feed(&database.path);
+    let server = serve(&database.path);
     moved.send_replace(server.address);
     example.prints("b=executing c=planning").await;
     database.delete("c");
@@ -227,9 +238,30 @@ async def main(agents):
 
 asyncio.run(main({}))
 ";
-    follows(|address| {
+    follows(Server::feed, |address| {
         let url = format!("ws://{address}/ws/agent-status?mode=delta");
         Example::start(&mut in_folder(&python, folder, &["-c", script, &url]))
+    })
+    .await;
+}
+
+/// Node has what the example needs behind a switch, where it is new enough.
+#[tokio::test]
+async fn the_example_of_server_sent_events_runs() {
+    let folder = free_folder();
+    let switch = ["--experimental-eventsource", "-e", "EventSource"];
+    if !installs(&mut in_folder("node", folder.path(), &switch)).await {
+        return;
+    }
+    let code = example("javascript");
+    assert!(code.contains("localhost:8000"));
+    follows(Server::rest, |address| {
+        let script = format!(
+            "{}{PRINT}",
+            code.replace("localhost:8000", &address.to_string())
+        );
+        let arguments = [switch[0], "-e", &script];
+        Example::start(&mut in_folder("node", folder.path(), &arguments))
     })
     .await;
 }
@@ -249,20 +281,13 @@ async fn the_javascript_example_runs() {
     }
     let code = example("js");
     assert!(code.contains("localhost:8000"));
-    follows(|address| {
+    follows(Server::feed, |address| {
         // Browsers have a WebSocket of their own.
         let script = format!(
             "globalThis.WebSocket = require('ws');
             const logged = console.error;
             process.on('uncaughtException', logged);
-            {}
-            let shown;
-            setInterval(() => {{
-                const sorted = [...agents.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-                const text = sorted.map((agent) => `${{agent.id}}=${{agent.status}}`).join(' ');
-                if (text !== shown) console.log(text);
-                shown = text;
-            }}, 10);",
+            {}{PRINT}",
             code.replace("localhost:8000", &address.to_string())
         );
         std::fs::write(folder.join("example.js"), script).unwrap();

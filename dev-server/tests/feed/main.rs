@@ -7,6 +7,7 @@
 )]
 
 mod adoption;
+mod events;
 mod examples;
 mod faults;
 mod filters;

@@ -3,6 +3,7 @@
 mod board;
 mod client;
 mod database;
+mod events;
 mod http;
 mod server;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub(crate) use board::{Board, History};
 pub(crate) use client::{Client, Received, Update, try_connect};
 pub(crate) use database::{Change, Database, migrate, python};
+pub(crate) use events::{Piece, try_events};
 pub(crate) use http::{Answer, request};
 pub(crate) use server::{Server, free_folder, free_path};
 

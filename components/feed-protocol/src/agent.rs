@@ -7,18 +7,23 @@ use serde::Deserialize;
 
 /// What the feed shows of an agent, as the database's view `feed_agents` gives it.
 #[derive(Debug)]
-pub(super) struct Agent {
-    pub(super) id: String,
-    pub(super) session_id: String,
-    pub(super) status: String,
-    pub(super) started_at: String,
+pub struct Agent {
+    /// Its id.
+    pub id: String,
+    /// Its session; empty where it has none.
+    pub session_id: String,
+    /// An [`AgentStatus`], or what another writer stored.
+    pub status: String,
+    /// When it was started, as the frame has it.
+    pub started_at: String,
     /// The whole, as it goes into a frame.
-    pub(super) json: Arc<str>,
+    pub json: Arc<str>,
 }
 
 impl Agent {
     /// Reads a payload; `None` where it has not the form of one.
-    pub(super) fn read(payload: String) -> Option<Self> {
+    #[must_use]
+    pub fn read(payload: String) -> Option<Self> {
         #[derive(Deserialize)]
         struct Payload {
             id: String,
@@ -39,17 +44,20 @@ impl Agent {
 
 /// One change, with the agent before and after it.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) seq: i64,
-    pub(super) id: Arc<str>,
-    pub(super) before: Before,
+pub struct Change {
+    /// Its number.
+    pub seq: i64,
+    /// The agent's id.
+    pub id: Arc<str>,
+    /// The agent before.
+    pub before: Before,
     /// The agent after; `None` where it was deleted.
-    pub(super) after: Option<Arc<Agent>>,
+    pub after: Option<Arc<Agent>>,
 }
 
 /// What a change replaced.
 #[derive(Clone, Debug)]
-pub(super) enum Before {
+pub enum Before {
     /// The log does not say.
     Unknown,
     /// Nothing: the agent is new.
@@ -60,21 +68,26 @@ pub(super) enum Before {
 
 /// Which agents a client wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Filter {
-    pub(super) session_id: Option<String>,
-    /// None means all.
-    pub(super) status: Vec<&'static str>,
+pub struct Filter {
+    /// Those of one session.
+    pub session_id: Option<String>,
+    /// Those with one of these statuses; none means all.
+    pub status: Vec<&'static str>,
 }
 
 impl Filter {
-    pub(super) fn new(session_id: Option<String>, status: Vec<AgentStatus>) -> Self {
+    /// Filters that let through the same are equal.
+    #[must_use]
+    pub fn new(session_id: Option<String>, status: Vec<AgentStatus>) -> Self {
         let mut status: Vec<&'static str> = status.into_iter().map(Into::into).collect();
         status.sort_unstable();
         status.dedup();
         Self { session_id, status }
     }
 
-    pub(super) fn matches(&self, agent: &Agent) -> bool {
+    /// Whether the client wants `agent`.
+    #[must_use]
+    pub fn matches(&self, agent: &Agent) -> bool {
         let session = self.session_id.as_ref();
         session.is_none_or(|session| *session == agent.session_id)
             && (self.status.is_empty() || self.status.contains(&agent.status.as_str()))

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use serde::Serialize;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::agent::{Agent, Before, Change, Filter};
+use crate::{Agent, Before, Change, Filter, HEARTBEAT};
 
-/// After how many seconds of silence a heartbeat is sent.
-pub(super) const HEARTBEAT_SECONDS: u64 = 15;
-
-/// A frame, made once and shared by all clients that get it.
-#[derive(Clone)]
-pub(super) struct Frame(pub(super) Utf8Bytes);
+/// A frame.
+#[derive(Debug)]
+pub struct Frame {
+    /// Its text: one JSON object.
+    pub text: String,
+    /// The last change that a client has with it, where that is said: good for `since`.
+    pub seq: Option<i64>,
+}
 
 #[derive(Serialize)]
 struct Envelope<T> {
@@ -21,14 +22,15 @@ struct Envelope<T> {
     data: T,
 }
 
-fn frame(r#type: &'static str, data: impl Serialize) -> Frame {
+fn frame(r#type: &'static str, data: impl Serialize, seq: Option<i64>) -> Frame {
     // Plain structures of text and numbers always serialise.
     let text = serde_json::to_string(&Envelope { r#type, data }).unwrap_or_default();
-    Frame(text.into())
+    Frame { text, seq }
 }
 
-/// The first frame.
-pub(super) fn connection_ack(seq: i64, mode: &'static str, database: &str) -> Frame {
+/// The first frame. Its `seq` is where the log is, which the client has yet to be told.
+#[must_use]
+pub fn connection_ack(seq: i64, mode: &'static str, database: &str) -> Frame {
     #[derive(Serialize)]
     struct Data<'a> {
         seq: i64,
@@ -41,14 +43,16 @@ pub(super) fn connection_ack(seq: i64, mode: &'static str, database: &str) -> Fr
         Data {
             seq,
             mode,
-            heartbeat_seconds: HEARTBEAT_SECONDS,
+            heartbeat_seconds: HEARTBEAT.as_secs(),
             database,
         },
+        None,
     )
 }
 
 /// A sign of life. `live` is false while the database cannot be read, and what was sent may be out of date.
-pub(super) fn heartbeat(seq: i64, live: bool) -> Frame {
+#[must_use]
+pub fn heartbeat(seq: i64, live: bool) -> Frame {
     #[derive(Serialize)]
     struct Data {
         seq: i64,
@@ -62,40 +66,46 @@ pub(super) fn heartbeat(seq: i64, live: bool) -> Frame {
             timestamp: Timestamp::now(),
             live,
         },
+        Some(seq),
     )
 }
 
 /// What the client has is void; a snapshot follows.
-pub(super) fn resync(reason: &str) -> Frame {
+#[must_use]
+pub fn resync(reason: &str) -> Frame {
     #[derive(Serialize)]
     struct Data<'a> {
         reason: &'a str,
     }
-    frame("resync", Data { reason })
+    frame("resync", Data { reason }, None)
 }
 
 /// A message of the client makes no sense.
-pub(super) fn error(detail: &str) -> Frame {
+#[must_use]
+pub fn error(detail: &str) -> Frame {
     #[derive(Serialize)]
     struct Data<'a> {
         detail: &'a str,
     }
-    frame("error", Data { detail })
+    frame("error", Data { detail }, None)
 }
 
 /// A whole list, for the default mode.
-pub(super) fn whole(list: &str, seq: i64) -> Frame {
+#[must_use]
+pub fn whole(list: &str, seq: i64) -> Frame {
     agent_update(list, seq, "")
 }
 
 /// A whole list, for the delta mode.
-pub(super) fn snapshot(list: &str, seq: i64) -> Frame {
+#[must_use]
+pub fn snapshot(list: &str, seq: i64) -> Frame {
     agent_update(list, seq, r#","snapshot":true,"removed":[]"#)
 }
 
 /// The frames of some changes under `filter`. A frame has an agent only once, so that statuses which followed each
 /// other quickly all arrive.
-pub(super) fn delta(changes: &[Change], filter: &Filter) -> Vec<Frame> {
+#[must_use]
+pub fn delta(changes: &[Change], filter: &Filter) -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut part = Part::default();
     for change in changes {
@@ -149,11 +159,15 @@ fn agent_update(agents: &str, seq: i64, rest: &str) -> Frame {
     let text = format!(
         r#"{{"type":"agent_update","data":{{"agents":{agents},"timestamp":"{timestamp}","seq":{seq}{rest}}}}}"#
     );
-    Frame(text.into())
+    Frame {
+        text,
+        seq: Some(seq),
+    }
 }
 
 /// A JSON array of agents.
-pub(super) fn array(agents: &[Arc<Agent>]) -> String {
+#[must_use]
+pub fn array(agents: &[Arc<Agent>]) -> String {
     let json: Vec<&str> = agents.iter().map(|agent| &*agent.json).collect();
     format!("[{}]", json.join(","))
 }
@@ -179,7 +193,7 @@ mod tests {
     }
 
     fn data(frame: &Frame) -> (Vec<String>, Vec<String>, i64) {
-        let frame: serde_json::Value = serde_json::from_str(&frame.0).expect("JSON");
+        let frame: serde_json::Value = serde_json::from_str(&frame.text).expect("JSON");
         let data = &frame["data"];
         let texts = |values: &serde_json::Value, key: Option<&str>| {
             let values = values.as_array().expect("an array").iter();

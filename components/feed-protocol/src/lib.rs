@@ -1,0 +1,23 @@
+//! What the live feed says, and to whom: the frames of `docs/feed.md`, the agents in them, and what a client asks for.
+//!
+//! Two speak it: the native feed over WebSocket, from a picture in memory, and the component `runtime` as Server-Sent
+//! Events, from the change log. Nothing here reads a database or knows of a connection.
+
+mod agent;
+pub mod frames;
+mod parameters;
+
+use std::time::Duration;
+
+pub use agent::{Agent, Before, Change, Filter};
+pub use frames::Frame;
+pub use parameters::{Mode, Parameters};
+
+/// After how much silence a heartbeat is sent.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The least time between two whole lists.
+pub const LIST_INTERVAL: Duration = Duration::from_millis(250);
+/// The most agents that a whole list has.
+pub const LONGEST_LIST: usize = 1000;
+/// How many changes are read of the log at once.
+pub const PAGE: i64 = 64;
