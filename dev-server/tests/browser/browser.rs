@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use thirtyfour::common::capabilities::chromium::LoggingPrefsLogLevel;
+use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -123,10 +123,10 @@ impl Browser {
 
     /// Makes the page as narrow as a small telephone.
     pub(crate) async fn narrow(&self) {
-        let tools = thirtyfour::extensions::cdp::ChromeDevTools::new(self.driver.handle().clone());
         let metrics = serde_json::json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true});
-        tools
-            .execute_cdp_with_params("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver
+            .cdp()
+            .send_raw("Emulation.setDeviceMetricsOverride", metrics)
             .await
             .unwrap();
     }

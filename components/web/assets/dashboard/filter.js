@@ -88,13 +88,13 @@ export function filterBar(first) {
 
   /** The options, while nobody has the list open. */
   function listSessions(known) {
+    if (document.activeElement === session) return;
     const chosen = params.get("session") ?? "";
     const names = ["", ...(chosen && !known.includes(chosen) ? [chosen] : []), ...known];
     const same =
       names.length === session.options.length && names.every((name, index) => session.options[index].value === name);
-    if (!same && document.activeElement !== session) {
+    if (!same)
       session.replaceChildren(...names.map((name) => h("option", { value: name, text: name || "All sessions" })));
-    }
     session.value = chosen;
   }
 
