@@ -4,7 +4,6 @@
 //! secret and needs none to be: it tells a cursor of this list from one of another list, of another version or of
 //! somebody's making, which would otherwise give a page that nobody can explain.
 
-use data_encoding::BASE64URL_NOPAD;
 use database::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,12 +25,12 @@ pub(crate) fn encode(list: &str, position: &[Value]) -> String {
     let mut bytes = vec![VERSION];
     bytes.extend(digest(list, position.as_bytes()));
     bytes.extend(position.as_bytes());
-    BASE64URL_NOPAD.encode(&bytes)
+    base16ct::lower::encode_string(&bytes)
 }
 
 /// The position that `cursor` names; `None` where it is no cursor of `list`.
 pub(crate) fn decode(list: &str, cursor: &str) -> Option<Vec<Value>> {
-    let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+    let bytes = base16ct::lower::decode_vec(cursor).ok()?;
     let (version, rest) = bytes.split_first()?;
     let (found, position) = rest.split_at_checked(DIGEST)?;
     if *version != VERSION || found != digest(list, position) {

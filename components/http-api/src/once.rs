@@ -6,7 +6,6 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use data_encoding::HEXLOWER;
 use database::{Connection, Database, Error, Row, Value};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -51,7 +50,7 @@ impl<T: FromBody, S: Send + Sync> FromRequest<S> for Once<T> {
         let body = T::from_body(extract::parse(&bytes)?)?;
         let key = name.zip(target).map(|(name, target)| {
             let digest = Sha256::new().chain_update(target).chain_update(&bytes);
-            let request = HEXLOWER.encode(&digest.finalize());
+            let request = base16ct::lower::encode_string(&digest.finalize());
             Key { name, request }
         });
         Ok(Self { body, key })
