@@ -121,7 +121,7 @@ fn rows(connection: &Connection, table: &str, columns: &str) -> Vec<String> {
         .map(|column| format!("quote({column})"))
         .collect();
     let sql = format!(
-        "SELECT '{table}: ' || concat_ws(', ', {}) FROM {table} ORDER BY rowid",
+        "SELECT '{table}: ' || concat_ws(', ', {}) FROM {table} ORDER BY 1",
         quoted.join(", ")
     );
     texts(connection, &sql)

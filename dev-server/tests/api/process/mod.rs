@@ -2,7 +2,9 @@
 
 mod cli;
 mod durability;
+mod exactly_once;
 mod file;
+mod long_lists;
 mod manifest;
 mod migrate;
 mod request_id;
