@@ -17,7 +17,7 @@ pub(crate) use http::{Answer, request};
 pub(crate) use server::{Server, free_folder, free_path};
 
 /// Bounds every wait, so that a test which waits in vain fails. Nothing is measured against it.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Waits for `event`, but not for ever.
 pub(crate) async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
