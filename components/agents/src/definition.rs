@@ -11,6 +11,7 @@ const LONGEST_SEARCH: usize = 500;
 
 /// A definition, as a client sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Definition {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -41,12 +42,12 @@ pub(crate) struct NewDefinition {
 impl Input for NewDefinition {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required("name", parse::text_of(1..=LONGEST_NAME));
-        let agent_type = fields.required("agent_type", parse::choice);
-        let description = fields.optional("description", parse::text);
-        let capabilities = fields.optional("capabilities", parse::text);
-        let default_model = fields.optional("default_model", parse::text);
-        let metadata = fields.optional("metadata", parse::object);
-        let is_active = fields.optional("is_active", parse::boolean);
+        let agent_type = fields.required("agent_type", parse::choice());
+        let description = fields.optional("description", parse::text());
+        let capabilities = fields.optional("capabilities", parse::text());
+        let default_model = fields.optional("default_model", parse::text());
+        let metadata = fields.optional("metadata", parse::object());
+        let is_active = fields.optional("is_active", parse::boolean());
         Some(Self {
             name: name?,
             agent_type: agent_type?,
@@ -78,12 +79,12 @@ impl Input for Changes {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
             name: fields.change("name", parse::text_of(1..=LONGEST_NAME)),
-            agent_type: fields.change("agent_type", parse::choice),
-            description: fields.nullable_change("description", parse::text),
-            capabilities: fields.nullable_change("capabilities", parse::text),
-            default_model: fields.nullable_change("default_model", parse::text),
-            metadata: fields.nullable_change("metadata", parse::object),
-            is_active: fields.change("is_active", parse::boolean),
+            agent_type: fields.change("agent_type", parse::choice()),
+            description: fields.nullable_change("description", parse::text()),
+            capabilities: fields.nullable_change("capabilities", parse::text()),
+            default_model: fields.nullable_change("default_model", parse::text()),
+            metadata: fields.nullable_change("metadata", parse::object()),
+            is_active: fields.change("is_active", parse::boolean()),
         })
     }
 }
@@ -100,8 +101,8 @@ pub(crate) struct Search {
 impl Input for Search {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            agent_type: fields.optional("agent_type", parse::choice),
-            is_active: fields.optional("is_active", parse::boolean),
+            agent_type: fields.optional("agent_type", parse::choice()),
+            is_active: fields.optional("is_active", parse::boolean()),
             q: fields.optional("q", parse::text_of(1..=LONGEST_SEARCH)),
             page: Page::read(fields, 1000, Order::Desc),
         })

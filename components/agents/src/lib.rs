@@ -4,7 +4,7 @@ mod definition;
 mod queries;
 mod routes;
 
-pub use routes::routes;
+pub use routes::{routes, table};
 
 #[cfg(target_family = "wasm")]
 mod component {

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use axum::response::NoContent;
 use database::{Connection, Database};
-use http::StatusCode;
+use http_api::routing::{self, Table, delete, get, patch, path, post, put};
 use http_api::{Answer, ApiError, Body, Id, IfMatch, List, Once, Query, Settings, Versioned};
 
 use crate::definition::{Changes, Definition, NewDefinition, Search};
@@ -12,13 +12,19 @@ use crate::queries;
 
 /// The routes of the group.
 pub fn routes(database: Database, _: &Settings) -> Router {
-    Router::new()
-        .route("/api/agents", get(list).post(create))
-        .route(
-            "/api/agents/{id}",
-            get(read).put(update).patch(update).delete(delete),
-        )
-        .with_state(database)
+    routing::router(table(), database)
+}
+
+/// The same before they have a database, with what they take and give.
+pub fn table() -> Table<Database> {
+    let all =
+        get("Lists definitions, newest first", list).merge(post("Makes a definition", create));
+    let one = get("Reads a definition", read)
+        .merge(put("Changes what is given of a definition", update))
+        .merge(patch("Changes what is given of a definition", update))
+        .merge(delete("Deletes a definition with its agents", remove));
+    let table = path(Table::new(), "/api/agents", all);
+    path(table, "/api/agents/{id}", one)
 }
 
 async fn list(
@@ -32,7 +38,7 @@ async fn list(
 async fn create(
     State(database): State<Database>,
     once: Once<NewDefinition>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer<Definition>, ApiError> {
     let row = queries::row(&once.body);
     let work = |db: &dyn Connection, new: &NewDefinition| {
         let definition = queries::insert(db, new, &row)?;
@@ -66,17 +72,17 @@ async fn update(
     Ok(versioned(definition))
 }
 
-async fn delete(
+async fn remove(
     State(database): State<Database>,
     Id(id): Id,
     if_match: IfMatch,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let work = |db: &dyn Connection| -> Result<(), ApiError> {
         if_match.check(queries::find(db, &id)?.version)?;
         Ok(queries::delete(db, &id)?)
     };
     database.write(work).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 fn versioned(definition: Definition) -> Versioned<Definition> {

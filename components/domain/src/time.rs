@@ -101,6 +101,25 @@ impl Serialize for Timestamp {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "examples": ["2026-02-05T10:00:00.123Z"],
+        })
+    }
+}
+
 /// Rounds to the millisecond, as SQLite's `strftime` does.
 fn format(instant: jiff::Timestamp) -> String {
     let instant = instant.round(jiff::Unit::Millisecond).unwrap_or(instant);

@@ -31,11 +31,11 @@ pub struct Parameters {
 
 impl Input for Parameters {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let mode = fields.optional("mode", parse::choice);
+        let mode = fields.optional("mode", parse::choice());
         let since = fields.optional("since", parse::integer(0..=i64::MAX));
-        let database = fields.optional("database", parse::text);
-        let session_id = fields.optional("session_id", parse::text);
-        let status = fields.optional("status", parse::agent_statuses);
+        let database = fields.optional("database", parse::text());
+        let session_id = fields.optional("session_id", parse::text());
+        let status = fields.optional("status", parse::agent_statuses());
         Some(Self {
             mode: mode.unwrap_or_default(),
             since,

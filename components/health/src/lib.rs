@@ -2,7 +2,7 @@
 
 mod routes;
 
-pub use routes::routes;
+pub use routes::{App, routes, table};
 
 #[cfg(target_family = "wasm")]
 mod component {

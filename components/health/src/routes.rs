@@ -1,36 +1,41 @@
 //! Whether the service and its database answer.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use database::{Database, Error};
-use http::{StatusCode, header};
-use http_api::{SERVICE, Settings};
+use http_api::routing::{self, Table, get, path};
+use http_api::{SERVICE, Settings, Unavailable};
 use serde::Serialize;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The routes of the group.
 pub fn routes(database: Database, settings: &Settings) -> Router {
-    Router::new()
-        .route("/", get(root))
-        .route("/health", get(health))
-        .with_state(App {
-            database,
-            database_path: settings.database_path.clone(),
-            feed_url: settings.feed_url.clone(),
-        })
+    let app = App {
+        database,
+        database_path: settings.database_path.clone(),
+        feed_url: settings.feed_url.clone(),
+    };
+    routing::router(table(), app)
 }
 
+/// The same before they have a database, with what they take and give.
+pub fn table() -> Table<App> {
+    let table = path(Table::new(), "/", get("Says that the service is up", root));
+    let health = get("Says whether the database answers", health);
+    path(table, "/health", health)
+}
+
+/// What the routes need.
 #[derive(Clone)]
-struct App {
+pub struct App {
     database: Database,
     database_path: String,
     feed_url: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 struct Root {
     service: &'static str,
     version: &'static str,
@@ -40,6 +45,7 @@ struct Root {
 
 /// What a person may open.
 #[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 struct Links {
     docs: &'static str,
     redoc: &'static str,
@@ -62,6 +68,7 @@ async fn root() -> Json<Root> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 struct Health {
     status: &'static str,
     service: &'static str,
@@ -77,7 +84,7 @@ struct Health {
     detail: Option<String>,
 }
 
-async fn health(State(app): State<App>) -> Response {
+async fn health(State(app): State<App>) -> Result<Json<Health>, Unavailable<Health>> {
     let mut health = Health {
         status: "healthy",
         service: SERVICE,
@@ -91,7 +98,7 @@ async fn health(State(app): State<App>) -> Response {
     match app.database.schema_version().await {
         Ok(version) => {
             health.schema_version = Some(version);
-            Json(health).into_response()
+            Ok(Json(health))
         }
         Err(error) => {
             health.status = "unhealthy";
@@ -105,8 +112,7 @@ async fn health(State(app): State<App>) -> Response {
                     health.database = "disconnected";
                 }
             }
-            let retry = [(header::RETRY_AFTER, "5")];
-            (StatusCode::SERVICE_UNAVAILABLE, retry, Json(health)).into_response()
+            Err(Unavailable(health))
         }
     }
 }

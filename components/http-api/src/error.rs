@@ -94,6 +94,16 @@ pub enum Location {
     Index(usize),
 }
 
+/// 503 with a body of its own.
+pub struct Unavailable<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Unavailable<T> {
+    fn into_response(self) -> Response {
+        let retry = [(header::RETRY_AFTER, "5")];
+        (StatusCode::SERVICE_UNAVAILABLE, retry, Json(self.0)).into_response()
+    }
+}
+
 #[derive(Serialize)]
 struct Detail<T> {
     detail: T,

@@ -26,6 +26,9 @@ pub trait FromBody: Sized {
     /// # Errors
     /// [`ApiError::Invalid`] with every fault.
     fn from_body(body: &RawValue) -> Result<Self, ApiError>;
+
+    /// The JSON Schema of the body.
+    fn schema() -> serde_json::Value;
 }
 
 impl<T: Input> FromBody for T {
@@ -35,6 +38,17 @@ impl<T: Input> FromBody for T {
         Fields::of_object(vec![Location::Field("body")], body)
             .map_err(|fault| ApiError::Invalid(vec![fault]))?
             .read()
+    }
+
+    fn schema() -> serde_json::Value {
+        let fields = Fields::of::<T>();
+        let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
+        let required: Vec<_> = required.iter().map(|field| field.name).collect();
+        let properties: serde_json::Map<_, _> = fields
+            .iter()
+            .map(|field| (field.name.to_owned(), field.schema.clone()))
+            .collect();
+        serde_json::json!({"type": "object", "properties": properties, "required": required})
     }
 }
 

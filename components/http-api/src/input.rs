@@ -75,6 +75,18 @@ pub struct Fields<'a> {
     whole: Raw<'a>,
     query: Option<Pairs<'a>>,
     faults: Vec<Fault>,
+    /// What is read, where that is all that is asked for.
+    record: Option<Vec<FieldSchema>>,
+}
+
+/// What a type reads under one name.
+pub struct FieldSchema {
+    /// The field's name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// The JSON Schema of its values.
+    pub schema: serde_json::Value,
 }
 
 /// The path of a request and the parameters of its query.
@@ -97,6 +109,7 @@ impl<'a> Fields<'a> {
                 whole,
                 query: None,
                 faults: Vec::new(),
+                record: None,
             }),
             Err(_) => Err(Fault {
                 kind: "model_attributes_type",
@@ -121,6 +134,7 @@ impl<'a> Fields<'a> {
             whole: Raw::Text(""),
             query: Some((path, pairs)),
             faults: Vec::new(),
+            record: None,
         }
     }
 
@@ -150,8 +164,49 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What `T` reads, whatever is sent.
+    #[must_use]
+    pub fn of<T: Input>() -> Vec<FieldSchema> {
+        let mut fields = Fields {
+            location: Vec::new(),
+            values: BTreeMap::new(),
+            whole: Raw::Text(""),
+            query: None,
+            faults: Vec::new(),
+            record: Some(Vec::new()),
+        };
+        let _ = T::read(&mut fields);
+        fields.record.unwrap_or_default()
+    }
+
+    /// Whether fields are only to be noted; then this one is.
+    fn noted<T>(
+        &mut self,
+        name: &'static str,
+        required: bool,
+        nullable: bool,
+        parse: &impl Parse<T>,
+    ) -> bool {
+        let Some(record) = &mut self.record else {
+            return false;
+        };
+        let mut schema = parse.schema();
+        if nullable && schema != serde_json::json!({}) {
+            schema = serde_json::json!({"anyOf": [schema, {"type": "null"}]});
+        }
+        record.push(FieldSchema {
+            name,
+            required,
+            schema,
+        });
+        true
+    }
+
     /// A field that must be there and not be null.
     pub fn required<T>(&mut self, name: &'static str, parse: impl Parse<T>) -> Option<T> {
+        if self.noted(name, true, false, &parse) {
+            return None;
+        }
         if let Some(raw) = self.values.get(name).copied() {
             return self.parse(name, raw, &parse);
         }
@@ -162,12 +217,18 @@ impl<'a> Fields<'a> {
 
     /// A field that may be missing or null.
     pub fn optional<T>(&mut self, name: &'static str, parse: impl Parse<T>) -> Option<T> {
+        if self.noted(name, false, true, &parse) {
+            return None;
+        }
         let raw = self.values.get(name).copied()?;
         (!raw.is_null()).then(|| self.parse(name, raw, &parse))?
     }
 
     /// A change to a field that cannot be null: `None` where it stays as it is.
     pub fn change<T>(&mut self, name: &'static str, parse: impl Parse<T>) -> Option<T> {
+        if self.noted(name, false, false, &parse) {
+            return None;
+        }
         let raw = self.values.get(name).copied()?;
         self.parse(name, raw, &parse)
     }
@@ -178,6 +239,9 @@ impl<'a> Fields<'a> {
         name: &'static str,
         parse: impl Parse<T>,
     ) -> Option<Option<T>> {
+        if self.noted(name, false, true, &parse) {
+            return None;
+        }
         let raw = self.values.get(name).copied()?;
         if raw.is_null() {
             return Some(None);
@@ -186,7 +250,7 @@ impl<'a> Fields<'a> {
     }
 
     fn parse<T>(&mut self, name: &'static str, raw: Raw<'_>, parse: &impl Parse<T>) -> Option<T> {
-        match parse(raw) {
+        match parse.parse(raw) {
             Ok(value) => Some(value),
             Err(violation) => {
                 self.fault(name, raw, violation);
@@ -207,10 +271,39 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads one value.
-pub trait Parse<T>: Fn(Raw<'_>) -> Result<T, Violation> {}
+/// Reads one value, and says in JSON Schema what it takes.
+pub trait Parse<T> {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(&self, raw: Raw<'_>) -> Result<T, Violation>;
 
-impl<T, F: Fn(Raw<'_>) -> Result<T, Violation>> Parse<T> for F {}
+    /// The schema of the values that are taken.
+    fn schema(&self) -> serde_json::Value;
+}
+
+/// A way to read one value, made of two functions.
+pub struct Parser<P, S> {
+    /// Reads the value.
+    pub parse: P,
+    /// Gives the schema.
+    pub schema: S,
+}
+
+impl<T, P, S> Parse<T> for Parser<P, S>
+where
+    P: Fn(Raw<'_>) -> Result<T, Violation>,
+    S: Fn() -> serde_json::Value,
+{
+    fn parse(&self, raw: Raw<'_>) -> Result<T, Violation> {
+        (self.parse)(raw)
+    }
+
+    fn schema(&self) -> serde_json::Value {
+        (self.schema)()
+    }
+}
 
 /// The ways to read one value.
 pub mod parse {
@@ -218,15 +311,62 @@ pub mod parse {
     use std::str::FromStr;
 
     use domain::{AgentStatus, Json, Timestamp};
+    use serde_json::{Value, json};
     use strum::VariantNames;
 
-    use super::{Parse, Raw, Violation};
+    use super::{Parse, Parser, Raw, Violation};
 
-    /// Text of any length.
-    ///
-    /// # Errors
-    /// `string_type` for any other JSON value.
-    pub fn text(raw: Raw<'_>) -> Result<String, Violation> {
+    /// Text of any length. Anything else is a `string_type`.
+    #[must_use]
+    pub fn text() -> impl Parse<String> {
+        Parser {
+            parse: read_text,
+            schema: || json!({"type": "string"}),
+        }
+    }
+
+    /// Text without a NUL (`string_nul`), which SQLite's JSON functions take for the end of a text.
+    #[must_use]
+    pub fn text_without_nul() -> impl Parse<String> {
+        let parse = |raw: Raw<'_>| {
+            let text = read_text(raw)?;
+            if text.contains('\0') {
+                let msg = "Input should have no NUL character";
+                return Err(Violation::new("string_nul", msg));
+            }
+            Ok(text)
+        };
+        Parser {
+            parse,
+            schema: || json!({"type": "string"}),
+        }
+    }
+
+    /// Text of so many characters: `string_too_short` or `string_too_long` otherwise.
+    #[must_use]
+    pub fn text_of(length: RangeInclusive<usize>) -> impl Parse<String> {
+        let (least, most) = length.into_inner();
+        let parse = move |raw: Raw<'_>| {
+            let text = read_text(raw)?;
+            let count = text.chars().count();
+            if count < least {
+                let plural = if least == 1 { "" } else { "s" };
+                let msg = format!("String should have at least {least} character{plural}");
+                Err(Violation::new("string_too_short", msg))
+            } else if count > most {
+                let msg = format!("String should have at most {most} characters");
+                Err(Violation::new("string_too_long", msg))
+            } else {
+                Ok(text)
+            }
+        };
+        Parser {
+            parse,
+            schema: move || json!({"type": "string", "minLength": least, "maxLength": most}),
+        }
+    }
+
+    fn read_text(raw: Raw<'_>) -> Result<String, Violation> {
         match raw {
             Raw::Text(text) => Ok(text.to_owned()),
             Raw::Json(value) => serde_json::from_str(value.get())
@@ -234,75 +374,57 @@ pub mod parse {
         }
     }
 
-    /// Text without a NUL, which SQLite's JSON functions take for the end of a text.
-    ///
-    /// # Errors
-    /// `string_type` for any other JSON value, `string_nul` for a text with a NUL.
-    pub fn text_without_nul(raw: Raw<'_>) -> Result<String, Violation> {
-        let text = text(raw)?;
-        if text.contains('\0') {
-            let msg = "Input should have no NUL character";
-            return Err(Violation::new("string_nul", msg));
-        }
-        Ok(text)
-    }
-
-    /// Text of so many characters.
+    /// One of a closed set of words. Anything else is an `enum`.
     #[must_use]
-    pub fn text_of(length: RangeInclusive<usize>) -> impl Parse<String> {
-        move |raw| {
-            let text = text(raw)?;
-            let count = text.chars().count();
-            if count < *length.start() {
-                let least = length.start();
-                let plural = if *least == 1 { "" } else { "s" };
-                let msg = format!("String should have at least {least} character{plural}");
-                Err(Violation::new("string_too_short", msg))
-            } else if count > *length.end() {
-                let msg = format!("String should have at most {} characters", length.end());
-                Err(Violation::new("string_too_long", msg))
-            } else {
-                Ok(text)
-            }
+    pub fn choice<T: FromStr + VariantNames>() -> impl Parse<T> {
+        Parser {
+            parse: |raw: Raw<'_>| word::<T>(raw, |word| word.parse().ok()),
+            schema: words::<T>,
         }
-    }
-
-    /// One of a closed set of words.
-    ///
-    /// # Errors
-    /// `enum` for anything else.
-    pub fn choice<T: FromStr + VariantNames>(raw: Raw<'_>) -> Result<T, Violation> {
-        word::<T>(raw, |word| word.parse().ok())
     }
 
     /// An agent's status, also by the names that clients of the existing service use.
-    ///
-    /// # Errors
-    /// `enum` for anything else.
-    pub fn agent_status(raw: Raw<'_>) -> Result<AgentStatus, Violation> {
-        word(raw, AgentStatus::from_name)
+    #[must_use]
+    pub fn agent_status() -> impl Parse<AgentStatus> {
+        Parser {
+            parse: |raw: Raw<'_>| word(raw, AgentStatus::from_name),
+            schema: || {
+                let old = ["pending", "running"];
+                let names: Vec<&str> = AgentStatus::VARIANTS.iter().copied().chain(old).collect();
+                json!({"type": "string", "enum": names})
+            },
+        }
     }
 
     /// Agent statuses, separated by commas, each once.
-    ///
-    /// # Errors
-    /// `enum` where one is unknown.
-    pub fn agent_statuses(raw: Raw<'_>) -> Result<Vec<AgentStatus>, Violation> {
-        let mut statuses = Vec::new();
-        for word in text(raw)?.split(',') {
-            let status = agent_status(Raw::Text(word.trim()))?;
-            if !statuses.contains(&status) {
-                statuses.push(status);
+    #[must_use]
+    pub fn agent_statuses() -> impl Parse<Vec<AgentStatus>> {
+        let parse = |raw: Raw<'_>| {
+            let mut statuses = Vec::new();
+            for name in read_text(raw)?.split(',') {
+                let status = word(Raw::Text(name.trim()), AgentStatus::from_name)?;
+                if !statuses.contains(&status) {
+                    statuses.push(status);
+                }
             }
+            Ok(statuses)
+        };
+        Parser {
+            parse,
+            schema: || json!({"type": "string", "description": "One status, or several separated by commas."}),
         }
-        Ok(statuses)
+    }
+
+    fn words<T: VariantNames>() -> Value {
+        json!({"type": "string", "enum": T::VARIANTS})
     }
 
     fn word<T: VariantNames>(
         raw: Raw<'_>,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<T, Violation> {
-        text(raw).ok().and_then(|word| read(&word)).ok_or_else(|| {
+        let name = read_text(raw).ok();
+        name.and_then(|name| read(&name)).ok_or_else(|| {
             let quoted: Vec<String> = T::VARIANTS.iter().map(|name| format!("'{name}'")).collect();
             let expected = match quoted.split_last() {
                 Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
@@ -312,29 +434,35 @@ pub mod parse {
         })
     }
 
-    /// A truth value, also as the words and numbers that the existing service takes.
-    ///
-    /// # Errors
-    /// `bool_parsing` for anything else.
-    pub fn boolean(raw: Raw<'_>) -> Result<bool, Violation> {
-        let word = match raw {
-            Raw::Json(value) => value.get().trim_matches('"'),
-            Raw::Text(text) => text,
+    /// A truth value, also as the words and numbers that the existing service takes. Anything else is a
+    /// `bool_parsing`.
+    #[must_use]
+    pub fn boolean() -> impl Parse<bool> {
+        let parse = |raw: Raw<'_>| {
+            let word = match raw {
+                Raw::Json(value) => value.get().trim_matches('"'),
+                Raw::Text(text) => text,
+            };
+            match word.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
+                "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),
+                _ => Err(Violation::new(
+                    "bool_parsing",
+                    "Input should be a valid boolean",
+                )),
+            }
         };
-        match word.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
-            "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),
-            _ => Err(Violation::new(
-                "bool_parsing",
-                "Input should be a valid boolean",
-            )),
+        Parser {
+            parse,
+            schema: || json!({"type": "boolean"}),
         }
     }
 
-    /// An integer within bounds.
+    /// An integer within bounds: `int_parsing`, `greater_than_equal` or `less_than_equal` otherwise.
     #[must_use]
     pub fn integer(range: RangeInclusive<i64>) -> impl Parse<i64> {
-        move |raw| {
+        let (least, most) = range.into_inner();
+        let parse = move |raw: Raw<'_>| {
             let digits = match raw {
                 Raw::Json(value) => value.get(),
                 Raw::Text(text) => text.trim(),
@@ -342,75 +470,90 @@ pub mod parse {
             let number: i64 = digits
                 .parse()
                 .map_err(|_| Violation::new("int_parsing", "Input should be a valid integer"))?;
-            if number < *range.start() {
-                let msg = format!("Input should be greater than or equal to {}", range.start());
+            if number < least {
+                let msg = format!("Input should be greater than or equal to {least}");
                 Err(Violation::new("greater_than_equal", msg))
-            } else if number > *range.end() {
-                let msg = format!("Input should be less than or equal to {}", range.end());
+            } else if number > most {
+                let msg = format!("Input should be less than or equal to {most}");
                 Err(Violation::new("less_than_equal", msg))
             } else {
                 Ok(number)
             }
+        };
+        Parser {
+            parse,
+            schema: move || json!({"type": "integer", "minimum": least, "maximum": most}),
         }
     }
 
-    /// An amount of money: a finite number that is not negative.
-    ///
-    /// # Errors
-    /// `float_parsing` for what is no number, `greater_than_equal` for a negative one.
-    pub fn amount(raw: Raw<'_>) -> Result<f64, Violation> {
-        let digits = match raw {
-            Raw::Json(value) => value.get(),
-            Raw::Text(text) => text.trim(),
+    /// An amount of money, a finite number that is not negative: `float_parsing` or `greater_than_equal` otherwise.
+    #[must_use]
+    pub fn amount() -> impl Parse<f64> {
+        let parse = |raw: Raw<'_>| {
+            let digits = match raw {
+                Raw::Json(value) => value.get(),
+                Raw::Text(text) => text.trim(),
+            };
+            match digits.parse::<f64>() {
+                Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+                Ok(number) if number < 0.0 => Err(Violation::new(
+                    "greater_than_equal",
+                    "Input should be greater than or equal to 0",
+                )),
+                _ => Err(Violation::new(
+                    "float_parsing",
+                    "Input should be a valid number",
+                )),
+            }
         };
-        match digits.parse::<f64>() {
-            Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-            Ok(number) if number < 0.0 => Err(Violation::new(
-                "greater_than_equal",
-                "Input should be greater than or equal to 0",
-            )),
-            _ => Err(Violation::new(
-                "float_parsing",
-                "Input should be a valid number",
-            )),
+        Parser {
+            parse,
+            schema: || json!({"type": "number", "minimum": 0}),
         }
     }
 
     /// Any JSON value.
-    ///
-    /// # Errors
-    /// `json_invalid` for the text of a query that is no JSON.
-    pub fn json(raw: Raw<'_>) -> Result<Json, Violation> {
-        match raw {
+    #[must_use]
+    pub fn json() -> impl Parse<Json> {
+        let parse = |raw: Raw<'_>| match raw {
             Raw::Json(value) => Ok(value.into()),
             Raw::Text(text) => serde_json::from_str::<&serde_json::value::RawValue>(text)
                 .map(Json::from)
                 .map_err(|_| Violation::new("json_invalid", "Input should be JSON")),
+        };
+        Parser {
+            parse,
+            schema: || json!({}),
         }
     }
 
-    /// A JSON object.
-    ///
-    /// # Errors
-    /// `dict_type` for any other JSON value.
-    pub fn object(raw: Raw<'_>) -> Result<Json, Violation> {
-        match raw {
+    /// A JSON object. Any other value is a `dict_type`.
+    #[must_use]
+    pub fn object() -> impl Parse<Json> {
+        let parse = |raw: Raw<'_>| match raw {
             Raw::Json(value) if value.get().starts_with('{') => Ok(value.into()),
             _ => Err(Violation::new("dict_type", "Input should be an object")),
+        };
+        Parser {
+            parse,
+            schema: || json!({"type": "object"}),
         }
     }
 
-    /// A point in time.
-    ///
-    /// # Errors
-    /// `datetime_parsing` for what is none.
-    pub fn timestamp(raw: Raw<'_>) -> Result<Timestamp, Violation> {
-        text(raw)
-            .ok()
-            .and_then(|text| Timestamp::parse(&text))
-            .ok_or_else(|| {
-                let msg = "Input should be a time like 2026-02-05T10:00:00Z";
-                Violation::new("datetime_parsing", msg)
-            })
+    /// A point in time. What is none is a `datetime_parsing`.
+    #[must_use]
+    pub fn timestamp() -> impl Parse<Timestamp> {
+        let parse = |raw: Raw<'_>| {
+            let text = read_text(raw).ok();
+            text.and_then(|text| Timestamp::parse(&text))
+                .ok_or_else(|| {
+                    let msg = "Input should be a time like 2026-02-05T10:00:00Z";
+                    Violation::new("datetime_parsing", msg)
+                })
+        };
+        Parser {
+            parse,
+            schema: || json!({"type": "string", "format": "date-time"}),
+        }
     }
 }

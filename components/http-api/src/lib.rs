@@ -7,11 +7,14 @@
 mod auth;
 mod cors;
 mod cursor;
+#[cfg(not(target_family = "wasm"))]
+mod document;
 mod error;
 mod extract;
 mod input;
 mod once;
 mod page;
+pub mod routing;
 mod service;
 mod settings;
 #[cfg(target_family = "wasm")]
@@ -20,9 +23,9 @@ mod version;
 
 pub use auth::{Tokens, bearer};
 pub use cors::Origins;
-pub use error::{ApiError, Fault, Location};
+pub use error::{ApiError, Fault, Location, Unavailable};
 pub use extract::{Body, FromBody, Id, Query};
-pub use input::{Fields, Input, Raw, Violation, parse};
+pub use input::{FieldSchema, Fields, Input, Parse, Parser, Raw, Violation, parse};
 pub use once::{Answer, Once};
 pub use page::{List, Order, Page};
 pub use service::Api;

@@ -4,6 +4,8 @@
 //! two requests at once the second finds the answer of the first. Only answers to what was done are stored: a request
 //! that was refused may be mended and sent again under its key.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use database::{Connection, Database, Error, Row, Value};
@@ -81,11 +83,11 @@ impl<T> Once<T> {
     ///
     /// # Errors
     /// What `job` gives, [`ApiError::Conflict`] where the key belongs to another request.
-    pub async fn run(
+    pub async fn run<R: Serialize>(
         &self,
         database: &Database,
-        mut job: impl FnMut(&dyn Connection, &T) -> Result<Answer, ApiError>,
-    ) -> Result<Answer, ApiError> {
+        mut job: impl FnMut(&dyn Connection, &T) -> Result<Answer<R>, ApiError>,
+    ) -> Result<Answer<R>, ApiError> {
         let Some(key) = &self.key else {
             return database.write_one(|db| job(db, &self.body)).await;
         };
@@ -102,7 +104,7 @@ impl<T> Once<T> {
 }
 
 impl Key {
-    fn find(&self, db: &dyn Connection) -> Result<Option<Answer>, ApiError> {
+    fn find<T: Serialize>(&self, db: &dyn Connection) -> Result<Option<Answer<T>>, ApiError> {
         const SQL: &str = "SELECT request, status, location, etag, body FROM idempotency_keys \
              WHERE key = ?1 AND created_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)";
         let rows = db.execute(SQL, &[self.name.as_str().into(), KEPT.into()])?;
@@ -117,7 +119,7 @@ impl Key {
         Ok(Some(Answer::stored(row)))
     }
 
-    fn store(&self, db: &dyn Connection, answer: &Answer) -> Result<(), Error> {
+    fn store<T>(&self, db: &dyn Connection, answer: &Answer<T>) -> Result<(), Error> {
         const SWEEP: &str = "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys \
              WHERE created_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1) ORDER BY created_at LIMIT ?2)";
         const STORE: &str = "INSERT OR REPLACE INTO idempotency_keys \
@@ -137,18 +139,19 @@ impl Key {
     }
 }
 
-/// The answer to a POST, which can be stored.
-pub struct Answer {
+/// The answer to a POST, which can be stored. Its body is a `T` in JSON.
+pub struct Answer<T> {
     status: StatusCode,
     location: Option<String>,
     etag: Option<String>,
     body: String,
     replayed: bool,
+    of: PhantomData<fn() -> T>,
 }
 
-impl Answer {
+impl<T: Serialize> Answer<T> {
     /// 200 with `body`.
-    pub fn ok(body: &impl Serialize) -> Self {
+    pub fn ok(body: &T) -> Self {
         Self {
             status: StatusCode::OK,
             location: None,
@@ -156,11 +159,12 @@ impl Answer {
             // Our structures of text and numbers always serialise.
             body: serde_json::to_string(body).unwrap_or_default(),
             replayed: false,
+            of: PhantomData,
         }
     }
 
     /// 201 with `body`.
-    pub fn created(body: &impl Serialize) -> Self {
+    pub fn created(body: &T) -> Self {
         Self {
             status: StatusCode::CREATED,
             ..Self::ok(body)
@@ -191,11 +195,12 @@ impl Answer {
             etag: row.optional_text(),
             body: row.text(),
             replayed: true,
+            of: PhantomData,
         }
     }
 }
 
-impl IntoResponse for Answer {
+impl<T> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.body).into_response();
         let headers = response.headers_mut();

@@ -6,6 +6,7 @@ use database::{Paged, Value, Window};
 use http::{HeaderValue, header};
 use serde::Serialize;
 
+use crate::input::{Parse as _, Parser};
 use crate::{Fields, Raw, Violation, cursor, parse};
 
 /// The most rows that a list gives.
@@ -38,18 +39,21 @@ impl Page {
     pub fn read(fields: &mut Fields<'_>, limit: usize, order: Order) -> Self {
         let list = fields.list();
         let wanted = fields.optional("limit", parse::integer(1..=MOST));
-        let position = |raw: Raw<'_>| {
-            let text = parse::text(raw)?;
-            cursor::decode(&list, &text).ok_or_else(|| {
-                let msg = "Input should be a cursor that this list gave with the same filters";
-                Violation::new("cursor", msg)
-            })
+        let position = Parser {
+            parse: |raw: Raw<'_>| {
+                let text = parse::text().parse(raw)?;
+                cursor::decode(&list, &text).ok_or_else(|| {
+                    let msg = "Input should be a cursor that this list gave with the same filters";
+                    Violation::new("cursor", msg)
+                })
+            },
+            schema: || serde_json::json!({"type": "string"}),
         };
         Self {
             limit: wanted
                 .and_then(|wanted| wanted.try_into().ok())
                 .unwrap_or(limit),
-            order: fields.optional("order", parse::choice).unwrap_or(order),
+            order: fields.optional("order", parse::choice()).unwrap_or(order),
             after: fields.optional("cursor", position),
             list,
         }

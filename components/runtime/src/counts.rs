@@ -56,8 +56,28 @@ impl<T: VariantNames> Serialize for ByWord<T> {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl<T: VariantNames> schemars::JsonSchema for ByWord<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByWord".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let counts: serde_json::Map<_, _> = T::VARIANTS
+            .iter()
+            .map(|word| ((*word).to_owned(), serde_json::json!({"type": "integer"})))
+            .collect();
+        schemars::json_schema!({"type": "object", "properties": counts, "required": T::VARIANTS})
+    }
+}
+
 /// How many agents there are, and of each status.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct AgentCounts {
     total: i64,
     by_status: ByWord<AgentStatus>,
@@ -72,6 +92,7 @@ impl AgentCounts {
 
 /// How many log entries there are, and of each level.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct LogCounts {
     total: i64,
     by_level: ByWord<LogLevel>,

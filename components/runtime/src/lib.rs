@@ -14,9 +14,15 @@ mod system_logs;
 use axum::Router;
 use database::Database;
 use http_api::Settings;
+use http_api::routing::{self, Table};
 
 /// The routes of the group.
 pub fn routes(database: Database, _: &Settings) -> Router {
+    routing::router(table(), database)
+}
+
+/// The same before they have a database, with what they take and give.
+pub fn table() -> Table<Database> {
     agents::routes()
         .merge(prompts::routes())
         .merge(logs::routes())
@@ -24,7 +30,6 @@ pub fn routes(database: Database, _: &Settings) -> Router {
         .merge(sessions::routes())
         .merge(stats::routes())
         .merge(events::routes())
-        .with_state(database)
 }
 
 #[cfg(target_family = "wasm")]

@@ -76,5 +76,8 @@ async fn a_token_is_asked_for_and_kept() {
     browser.until_text(&card("planning", "a1"), "Planner").await;
     browser.reload().await;
     browser.until_text(&card("planning", "a1"), "Planner").await;
-    setup.browser.close_but_for(&["401", "Authentication failed"]).await;
+    setup
+        .browser
+        .close_but_for(&["401", "Authentication failed"])
+        .await;
 }

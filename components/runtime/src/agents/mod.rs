@@ -5,25 +5,38 @@ mod queries;
 
 pub(crate) use queries::exists;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::response::NoContent;
 use database::{Connection, Database};
-use http::StatusCode;
+use http_api::routing::{Table, delete, get, patch, path, post};
 use http_api::{Answer, ApiError, Body, Id, IfMatch, List, Once, Query, Versioned};
-use model::{Agent, Beat, Changes, NewAgent, Search, Step, Steps};
+use model::{Agent, Beat, Changes, Heard, NewAgent, Search, Step, Steps};
 
 use crate::leases;
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new()
-        .route("/api/runtime/agents", get(list).post(create))
-        .route(
-            "/api/runtime/agents/{id}",
-            get(read).patch(update).delete(delete),
-        )
-        .route("/api/runtime/agents/{id}/heartbeat", post(heartbeat))
-        .route("/api/runtime/agents/{id}/history", get(history))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods =
+        get("Lists running agents, newest first", list).merge(post("Starts an agent", create));
+    let table = path(table, "/api/runtime/agents", methods);
+    let methods = get("Reads a running agent", read)
+        .merge(patch(
+            "Reports what an agent does, or asks it to stop",
+            update,
+        ))
+        .merge(delete(
+            "Deletes a running agent with its prompts and logs",
+            remove,
+        ));
+    let table = path(table, "/api/runtime/agents/{id}", methods);
+    let methods = post("Says that an agent is alive", heartbeat);
+    let table = path(table, "/api/runtime/agents/{id}/heartbeat", methods);
+    let methods = get(
+        "Lists the statuses that an agent had, oldest first",
+        history,
+    );
+    let table = path(table, "/api/runtime/agents/{id}/history", methods);
+    table
 }
 
 async fn list(
@@ -38,7 +51,7 @@ async fn list(
 async fn create(
     State(database): State<Database>,
     once: Once<NewAgent>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer<Agent>, ApiError> {
     let row = queries::row(&once.body);
     let work = |db: &dyn Connection, new: &NewAgent| {
         let agent = queries::insert(db, new, &row)?;
@@ -75,24 +88,24 @@ async fn update(
     Ok(versioned(agent))
 }
 
-async fn delete(
+async fn remove(
     State(database): State<Database>,
     Id(id): Id,
     if_match: IfMatch,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let work = |db: &dyn Connection| -> Result<(), ApiError> {
         if_match.check(queries::find(db, &id)?.version)?;
         Ok(queries::delete(db, &id)?)
     };
     database.write(work).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 async fn heartbeat(
     State(database): State<Database>,
     Id(id): Id,
     once: Once<Beat>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer<Heard>, ApiError> {
     leases::end(&database).await?;
     let work = |db: &dyn Connection, beat: &Beat| {
         let heard = queries::heartbeat(db, &id, beat)?;

@@ -11,6 +11,8 @@ const LONGEST_LEASE: i64 = 3600;
 
 /// A running agent, as a client sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "RuntimeAgent"))]
 pub(crate) struct Agent {
     pub(crate) id: String,
     pub(crate) orchestrator_agent_id: String,
@@ -59,13 +61,13 @@ pub(crate) struct NewAgent {
 
 impl Input for NewAgent {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let orchestrator_agent_id = fields.required("orchestrator_agent_id", parse::text);
+        let orchestrator_agent_id = fields.required("orchestrator_agent_id", parse::text());
         let session_id = fields.required("session_id", parse::text_of(1..=LONGEST_SESSION));
-        let parent_agent_id = fields.optional("parent_agent_id", parse::text);
-        let status = fields.optional("status", parse::agent_status);
-        let context = fields.optional("context", parse::json);
-        let config = fields.optional("config", parse::json);
-        let metadata = fields.optional("metadata", parse::object);
+        let parent_agent_id = fields.optional("parent_agent_id", parse::text());
+        let status = fields.optional("status", parse::agent_status());
+        let context = fields.optional("context", parse::json());
+        let config = fields.optional("config", parse::json());
+        let metadata = fields.optional("metadata", parse::object());
         Some(Self {
             orchestrator_agent_id: orchestrator_agent_id?,
             session_id: session_id?,
@@ -96,13 +98,13 @@ pub(crate) struct Changes {
 impl Input for Changes {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            status: fields.change("status", parse::agent_status),
-            cost_usd: fields.change("cost_usd", parse::amount),
-            cancel_requested: fields.change("cancel_requested", parse::boolean),
-            error_message: fields.nullable_change("error_message", parse::text),
-            context: fields.nullable_change("context", parse::json),
-            config: fields.nullable_change("config", parse::json),
-            metadata: fields.nullable_change("metadata", parse::object),
+            status: fields.change("status", parse::agent_status()),
+            cost_usd: fields.change("cost_usd", parse::amount()),
+            cancel_requested: fields.change("cancel_requested", parse::boolean()),
+            error_message: fields.nullable_change("error_message", parse::text()),
+            context: fields.nullable_change("context", parse::json()),
+            config: fields.nullable_change("config", parse::json()),
+            metadata: fields.nullable_change("metadata", parse::object()),
         })
     }
 }
@@ -125,6 +127,8 @@ impl Input for Beat {
 
 /// The answer to a heartbeat.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "HeartbeatAnswer"))]
 pub(crate) struct Heard {
     /// Whether somebody wants the agent to stop.
     pub(crate) cancel_requested: bool,
@@ -132,6 +136,8 @@ pub(crate) struct Heard {
 
 /// A status that an agent had.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "StatusChange"))]
 pub(crate) struct Step {
     /// The number of the change in the change log; 0 for what was there before the log.
     pub(crate) seq: i64,
@@ -166,12 +172,12 @@ pub(crate) struct Search {
 impl Input for Search {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            session_id: fields.optional("session_id", parse::text),
+            session_id: fields.optional("session_id", parse::text()),
             status: fields
-                .optional("status", parse::agent_statuses)
+                .optional("status", parse::agent_statuses())
                 .unwrap_or_default(),
-            orchestrator_agent_id: fields.optional("orchestrator_agent_id", parse::text),
-            parent_agent_id: fields.optional("parent_agent_id", parse::text),
+            orchestrator_agent_id: fields.optional("orchestrator_agent_id", parse::text()),
+            parent_agent_id: fields.optional("parent_agent_id", parse::text()),
             page: Page::read(fields, 1000, Order::Desc),
         })
     }

@@ -5,14 +5,13 @@
 mod queries;
 mod stream;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use database::Database;
 use feed_protocol::Parameters;
 use http::{HeaderMap, HeaderName, header};
+use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Query};
 use stream::Events;
 
@@ -26,8 +25,14 @@ const HEADERS: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new().route("/api/runtime/events", get(events))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get(
+        "Streams every change of an agent as Server-Sent Events",
+        events,
+    );
+    let table = path(table, "/api/runtime/events", methods);
+    table
 }
 
 async fn events(

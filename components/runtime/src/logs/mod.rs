@@ -5,12 +5,12 @@ mod queries;
 
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use database::{Connection, Database};
+use http_api::routing::{Table, delete, get, path, post};
 use http_api::{Answer, ApiError, Id, List, Once, Query};
-use model::{Deleted, Entry, Inserted, NewEntries, Old, Search};
+use model::{Deleted, Entry, Inserted, Logged, NewEntries, Old, Search};
 
 /// The pause between two steps of a deletion, in which others may write.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -18,13 +18,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// it; so what is left after this is for another request.
 const LONGEST: Duration = Duration::from_secs(15);
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new()
-        .route(
-            "/api/runtime/logs",
-            get(list).post(create).delete(delete_old),
-        )
-        .route("/api/runtime/logs/agent/{id}", get(of_agent))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get("Lists log entries, newest first", list)
+        .merge(post("Stores a log entry, or up to 1000 at once", create))
+        .merge(delete("Deletes old log entries", delete_old));
+    let table = path(table, "/api/runtime/logs", methods);
+    let methods = get("Lists the log entries of an agent, newest first", of_agent);
+    let table = path(table, "/api/runtime/logs/agent/{id}", methods);
+    table
 }
 
 async fn list(
@@ -56,17 +58,20 @@ async fn of_agent(
 async fn create(
     State(database): State<Database>,
     once: Once<NewEntries>,
-) -> Result<Answer, ApiError> {
-    let work = |db: &dyn Connection, new: &NewEntries| match new {
-        NewEntries::One(entry) => Ok(Answer::created(&queries::insert(db, entry)?)),
-        NewEntries::Several(entries) => {
-            let ids = queries::insert_several(db, entries)?;
-            Ok(Answer::created(&Inserted {
-                inserted: ids.len(),
-                first_id: ids.first().copied().unwrap_or_default(),
-                last_id: ids.last().copied().unwrap_or_default(),
-            }))
-        }
+) -> Result<Answer<Logged>, ApiError> {
+    let work = |db: &dyn Connection, new: &NewEntries| {
+        let logged = match new {
+            NewEntries::One(entry) => Logged::One(queries::insert(db, entry)?),
+            NewEntries::Several(entries) => {
+                let ids = queries::insert_several(db, entries)?;
+                Logged::Several(Inserted {
+                    inserted: ids.len(),
+                    first_id: ids.first().copied().unwrap_or_default(),
+                    last_id: ids.last().copied().unwrap_or_default(),
+                })
+            }
+        };
+        Ok(Answer::created(&logged))
     };
     once.run(&database, work).await
 }

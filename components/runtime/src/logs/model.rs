@@ -14,6 +14,8 @@ const MOST_DAYS: i64 = 36_500;
 
 /// A log entry, as a client sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "LogEntry"))]
 pub(crate) struct Entry {
     pub(crate) id: i64,
     pub(crate) agent_id: String,
@@ -39,12 +41,12 @@ pub(crate) struct NewEntry {
 
 impl Input for NewEntry {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let agent_id = fields.required("agent_id", parse::text_without_nul);
-        let log_level = fields.optional("log_level", parse::choice);
-        let log_type = fields.required("log_type", parse::choice);
-        let message = fields.required("message", parse::text_without_nul);
-        let details = fields.optional("details", parse::json);
-        let created_at = fields.optional("created_at", parse::timestamp);
+        let agent_id = fields.required("agent_id", parse::text_without_nul());
+        let log_level = fields.optional("log_level", parse::choice());
+        let log_type = fields.required("log_type", parse::choice());
+        let message = fields.required("message", parse::text_without_nul());
+        let details = fields.optional("details", parse::json());
+        let created_at = fields.optional("created_at", parse::timestamp());
         Some(Self {
             agent_id: agent_id?,
             log_level: log_level.unwrap_or(LogLevel::Info),
@@ -105,10 +107,28 @@ impl FromBody for NewEntries {
             Err(ApiError::Invalid(faults))
         }
     }
+
+    fn schema() -> serde_json::Value {
+        let entry = NewEntry::schema();
+        let several = serde_json::json!({
+            "type": "array", "items": entry, "minItems": 1, "maxItems": MOST_ENTRIES,
+        });
+        serde_json::json!({"oneOf": [entry, several]})
+    }
+}
+
+/// The answer to a POST.
+#[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub(crate) enum Logged {
+    One(Entry),
+    Several(Inserted),
 }
 
 /// The answer to several new entries, whose ids follow one another.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Inserted {
     pub(crate) inserted: usize,
     pub(crate) first_id: i64,
@@ -131,6 +151,7 @@ impl Input for Old {
 
 /// The answer to a DELETE.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Deleted {
     pub(crate) deleted: usize,
 }
@@ -153,13 +174,13 @@ pub(crate) struct Search {
 impl Input for Search {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            level: fields.optional("level", parse::choice),
-            log_type: fields.optional("log_type", parse::choice),
-            agent_id: fields.optional("agent_id", parse::text),
-            session_id: fields.optional("session_id", parse::text),
+            level: fields.optional("level", parse::choice()),
+            log_type: fields.optional("log_type", parse::choice()),
+            agent_id: fields.optional("agent_id", parse::text()),
+            session_id: fields.optional("session_id", parse::text()),
             q: fields.optional("q", parse::text_of(1..=LONGEST_SEARCH)),
-            since: fields.optional("since", parse::timestamp),
-            until: fields.optional("until", parse::timestamp),
+            since: fields.optional("since", parse::timestamp()),
+            until: fields.optional("until", parse::timestamp()),
             page: Page::read(fields, 100, Order::Desc),
         })
     }

@@ -3,17 +3,23 @@
 mod model;
 mod queries;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use database::{Connection, Database};
+use http_api::routing::{Table, get, patch, path, post};
 use http_api::{Answer, ApiError, Body, Id, List, Once, Query};
 use model::{Changes, NewPrompt, Prompt, Search};
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new()
-        .route("/api/runtime/prompts", get(list).post(create))
-        .route("/api/runtime/prompts/{id}", get(read).patch(update))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get("Lists prompts, oldest first", list).merge(post("Stores a prompt", create));
+    let table = path(table, "/api/runtime/prompts", methods);
+    let methods = get("Reads a prompt", read).merge(patch(
+        "Adds the answer to a prompt, with its tokens and cost",
+        update,
+    ));
+    let table = path(table, "/api/runtime/prompts/{id}", methods);
+    table
 }
 
 async fn list(
@@ -27,7 +33,7 @@ async fn list(
 async fn create(
     State(database): State<Database>,
     once: Once<NewPrompt>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer<Prompt>, ApiError> {
     let row = queries::row(&once.body);
     let work = |db: &dyn Connection, new: &NewPrompt| {
         let prompt = queries::insert(db, new, &row)?;

@@ -9,6 +9,7 @@ const MOST_TOKENS: i64 = 1_000_000_000_000;
 
 /// A prompt, as a client sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(
     clippy::struct_field_names,
     reason = "the fields are named as the columns are"
@@ -52,18 +53,18 @@ pub(crate) struct NewPrompt {
 
 impl Input for NewPrompt {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let agent_id = fields.required("agent_id", parse::text);
-        let prompt_type = fields.required("prompt_type", parse::choice);
-        let prompt_name = fields.optional("prompt_name", parse::text);
-        let prompt_text = fields.required("prompt_text", parse::text);
-        let response_text = fields.optional("response_text", parse::text);
-        let status = fields.optional("status", parse::choice);
-        let model_used = fields.optional("model_used", parse::text);
+        let agent_id = fields.required("agent_id", parse::text());
+        let prompt_type = fields.required("prompt_type", parse::choice());
+        let prompt_name = fields.optional("prompt_name", parse::text());
+        let prompt_text = fields.required("prompt_text", parse::text());
+        let response_text = fields.optional("response_text", parse::text());
+        let status = fields.optional("status", parse::choice());
+        let model_used = fields.optional("model_used", parse::text());
         let tokens_input = fields.optional("tokens_input", parse::integer(0..=MOST_TOKENS));
         let tokens_output = fields.optional("tokens_output", parse::integer(0..=MOST_TOKENS));
-        let cost_usd = fields.optional("cost_usd", parse::amount);
+        let cost_usd = fields.optional("cost_usd", parse::amount());
         let latency_ms = fields.optional("latency_ms", parse::integer(0..=i64::MAX));
-        let error_message = fields.optional("error_message", parse::text);
+        let error_message = fields.optional("error_message", parse::text());
         Some(Self {
             agent_id: agent_id?,
             prompt_type: prompt_type?,
@@ -101,15 +102,15 @@ pub(crate) struct Changes {
 impl Input for Changes {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            status: fields.change("status", parse::choice),
+            status: fields.change("status", parse::choice()),
             tokens_input: fields.change("tokens_input", parse::integer(0..=MOST_TOKENS)),
             tokens_output: fields.change("tokens_output", parse::integer(0..=MOST_TOKENS)),
-            cost_usd: fields.change("cost_usd", parse::amount),
-            prompt_name: fields.nullable_change("prompt_name", parse::text),
-            model_used: fields.nullable_change("model_used", parse::text),
-            response_text: fields.nullable_change("response_text", parse::text),
+            cost_usd: fields.change("cost_usd", parse::amount()),
+            prompt_name: fields.nullable_change("prompt_name", parse::text()),
+            model_used: fields.nullable_change("model_used", parse::text()),
+            response_text: fields.nullable_change("response_text", parse::text()),
             latency_ms: fields.nullable_change("latency_ms", parse::integer(0..=i64::MAX)),
-            error_message: fields.nullable_change("error_message", parse::text),
+            error_message: fields.nullable_change("error_message", parse::text()),
         })
     }
 }
@@ -126,10 +127,10 @@ pub(crate) struct Search {
 impl Input for Search {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            agent_id: fields.optional("agent_id", parse::text),
-            session_id: fields.optional("session_id", parse::text),
-            status: fields.optional("status", parse::choice),
-            prompt_type: fields.optional("prompt_type", parse::choice),
+            agent_id: fields.optional("agent_id", parse::text()),
+            session_id: fields.optional("session_id", parse::text()),
+            status: fields.optional("status", parse::choice()),
+            prompt_type: fields.optional("prompt_type", parse::choice()),
             page: Page::read(fields, 100, Order::Asc),
         })
     }

@@ -3,19 +3,22 @@
 mod model;
 mod queries;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use database::Database;
+use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Id, List, Query};
 use model::{Search, Session};
 
 use crate::leases;
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new()
-        .route("/api/runtime/sessions", get(list))
-        .route("/api/runtime/sessions/{id}", get(read))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get("Lists sessions, newest first", list);
+    let table = path(table, "/api/runtime/sessions", methods);
+    let methods = get("Reads a session", read);
+    let table = path(table, "/api/runtime/sessions/{id}", methods);
+    table
 }
 
 async fn list(

@@ -8,6 +8,7 @@ use crate::counts::AgentCounts;
 
 /// A session, as a client sees it: there is one as long as it has agents.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Session {
     pub(crate) session_id: String,
     /// When its first agent was started.

@@ -3,17 +3,23 @@
 mod model;
 mod queries;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use database::Database;
+use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Query};
 use model::{Scope, Stats};
 
 use crate::leases;
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new().route("/api/runtime/stats", get(read))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get(
+        "Counts agents, prompts and log entries, and adds up tokens and cost",
+        read,
+    );
+    let table = path(table, "/api/runtime/stats", methods);
+    table
 }
 
 async fn read(

@@ -8,6 +8,7 @@ use crate::counts::{AgentCounts, LogCounts, PromptsByStatus};
 
 /// The statistics, as a client sees them.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Stats {
     /// Agents started in that time.
     pub(crate) agents: AgentCounts,
@@ -28,6 +29,8 @@ pub(crate) struct Stats {
 
 /// Statistics of prompts.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "PromptStats"))]
 pub(crate) struct Prompts {
     pub(crate) total: i64,
     pub(crate) by_status: PromptsByStatus,
@@ -37,6 +40,7 @@ pub(crate) struct Prompts {
 
 /// What was asked of one model.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct ModelUse {
     /// `None` where the prompts do not say.
     pub(crate) model: Option<String>,
@@ -49,6 +53,7 @@ pub(crate) struct ModelUse {
 
 /// The prompts of one interval.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Point {
     /// When the interval begins.
     pub(crate) at: Timestamp,
@@ -79,9 +84,9 @@ pub(crate) struct Scope {
 impl Input for Scope {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            session_id: fields.optional("session_id", parse::text),
-            since: fields.optional("since", parse::timestamp),
-            interval: fields.optional("interval", parse::choice),
+            session_id: fields.optional("session_id", parse::text()),
+            since: fields.optional("since", parse::timestamp()),
+            interval: fields.optional("interval", parse::choice()),
         })
     }
 }

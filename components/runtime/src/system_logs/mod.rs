@@ -3,15 +3,18 @@
 mod model;
 mod queries;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use database::{Connection, Database};
+use http_api::routing::{Table, get, path, post};
 use http_api::{Answer, ApiError, List, Once, Query};
 use model::{Entry, NewEntry, Search};
 
-pub(crate) fn routes() -> Router<Database> {
-    Router::new().route("/api/runtime/system-logs", get(list).post(create))
+pub(crate) fn routes() -> Table<Database> {
+    let table = Table::new();
+    let methods = get("Lists entries of the system log, newest first", list)
+        .merge(post("Stores an entry of the system log", create));
+    let table = path(table, "/api/runtime/system-logs", methods);
+    table
 }
 
 async fn list(
@@ -25,7 +28,7 @@ async fn list(
 async fn create(
     State(database): State<Database>,
     once: Once<NewEntry>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer<Entry>, ApiError> {
     let work =
         |db: &dyn Connection, new: &NewEntry| Ok(Answer::created(&queries::insert(db, new)?));
     once.run(&database, work).await

@@ -11,6 +11,8 @@ const LONGEST_SEARCH: usize = 500;
 
 /// An entry, as a client sees it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename = "SystemLogEntry"))]
 pub(crate) struct Entry {
     pub(crate) id: i64,
     /// A [`LogLevel`].
@@ -31,10 +33,10 @@ pub(crate) struct NewEntry {
 
 impl Input for NewEntry {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let log_level = fields.optional("log_level", parse::choice);
+        let log_level = fields.optional("log_level", parse::choice());
         let component = fields.required("component", parse::text_of(1..=LONGEST_COMPONENT));
-        let message = fields.required("message", parse::text);
-        let details = fields.optional("details", parse::json);
+        let message = fields.required("message", parse::text());
+        let details = fields.optional("details", parse::json());
         Some(Self {
             log_level: log_level.unwrap_or(LogLevel::Info),
             component: component?,
@@ -60,11 +62,11 @@ pub(crate) struct Search {
 impl Input for Search {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            level: fields.optional("level", parse::choice),
-            component: fields.optional("component", parse::text),
+            level: fields.optional("level", parse::choice()),
+            component: fields.optional("component", parse::text()),
             q: fields.optional("q", parse::text_of(1..=LONGEST_SEARCH)),
-            since: fields.optional("since", parse::timestamp),
-            until: fields.optional("until", parse::timestamp),
+            since: fields.optional("since", parse::timestamp()),
+            until: fields.optional("until", parse::timestamp()),
             page: Page::read(fields, 100, Order::Desc),
         })
     }
