@@ -38,7 +38,7 @@ request() {
     status=$(
         trap '' INT
         printf '%s\n' "${API_TOKEN:+header = \"Authorization: Bearer $API_TOKEN\"}" |
-            curl --config - --silent --show-error --retry 8 --retry-connrefused --retry-all-errors --max-time 60 \
+            curl --config - --silent --show-error --retry 15 --retry-delay 1 --retry-connrefused --retry-all-errors --max-time 60 \
                 --request "$1" --header 'Content-Type: application/json' --header "Idempotency-Key: $key" \
                 ${3:+--data "$3"} --output "$body" --write-out '%{http_code}' "$url$2"
     ) || return

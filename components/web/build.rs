@@ -36,8 +36,8 @@ fn main() -> Result<()> {
 
     let mut table = "[\n".to_owned();
     for (index, (path, content)) in files.iter().enumerate() {
-        let packed = out.join(format!("{index}.gz"));
-        std::fs::write(&packed, gzip(content)?)?;
+        let packed = format!("{index}.gz");
+        std::fs::write(out.join(&packed), gzip(content)?)?;
         let mut hash = DefaultHasher::new();
         hash.write(content);
         // Weak, since it stands for the compressed form and the plain one.

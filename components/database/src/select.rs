@@ -116,17 +116,17 @@ impl Select {
             (Some([key, last]), Some(tie)) => {
                 // Two ranges of the index: the rows with the same key, then those past it. SQLite goes straight to
                 // the start of either, but not to that of one condition for both.
-                let same = self.clone().same(keyset.key, key);
-                let same = same.past(tie, last, descending);
-                let mut part = same.part(db, keyset, &[tie], descending, wanted)?;
-                let rest = wanted - part.rows.len();
-                if rest > 0 && !part.cut {
-                    let past = self.past(keyset.key, key, descending);
-                    let past = past.part(db, keyset, &order, descending, rest)?;
-                    part.rows.extend(past.rows);
-                    part.cut = past.cut;
+                let ties = self.clone().same(keyset.key, key);
+                let ties = ties.past(tie, last, descending);
+                let mut found = ties.part(db, keyset, &[tie], descending, wanted)?;
+                let rest = wanted - found.rows.len();
+                if rest > 0 && !found.cut {
+                    let further = self.past(keyset.key, key, descending);
+                    let further = further.part(db, keyset, &order, descending, rest)?;
+                    found.rows.extend(further.rows);
+                    found.cut = further.cut;
                 }
-                part
+                found
             }
             (Some([key, ..]), _) => {
                 let past = self.past(keyset.key, key, descending);

@@ -92,6 +92,10 @@ pub struct FieldSchema {
 /// The path of a request and the parameters of its query.
 type Pairs<'a> = (&'a str, &'a [(Cow<'a, str>, Cow<'a, str>)]);
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a way to parse is made where it is used"
+)]
 impl<'a> Fields<'a> {
     /// The members of a JSON object at `location`. Of a name that comes twice, the last counts.
     ///

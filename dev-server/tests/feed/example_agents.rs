@@ -298,7 +298,7 @@ async fn bad_network(server: SocketAddr) -> SocketAddr {
                         _ = read.read_u8() => {}
                         () = async {
                             let _ = tokio::io::copy(&mut from, &mut write).await;
-                            std::future::pending().await
+                            std::future::pending::<()>().await;
                         } => {}
                     }
                 }),

@@ -54,7 +54,7 @@ async fn a_writer_is_not_disturbed() {
     log(&database, "old", "%Y-%m-%d %H:%M:%S", 9000, 20_000);
     database
         .connection
-        .busy_timeout(Duration::from_millis(500))
+        .busy_timeout(Duration::from_secs(5))
         .unwrap();
     let server = retains(&database, "30");
     let reader = Database::open(&database.path);

@@ -35,8 +35,7 @@ pub(crate) fn routes() -> Table<Database> {
         "Lists the statuses that an agent had, oldest first",
         history,
     );
-    let table = path(table, "/api/runtime/agents/{id}/history", methods);
-    table
+    path(table, "/api/runtime/agents/{id}/history", methods)
 }
 
 async fn list(

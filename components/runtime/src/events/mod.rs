@@ -31,8 +31,7 @@ pub(crate) fn routes() -> Table<Database> {
         "Streams every change of an agent as Server-Sent Events",
         events,
     );
-    let table = path(table, "/api/runtime/events", methods);
-    table
+    path(table, "/api/runtime/events", methods)
 }
 
 async fn events(

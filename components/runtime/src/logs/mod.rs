@@ -25,8 +25,7 @@ pub(crate) fn routes() -> Table<Database> {
         .merge(delete("Deletes old log entries", delete_old));
     let table = path(table, "/api/runtime/logs", methods);
     let methods = get("Lists the log entries of an agent, newest first", of_agent);
-    let table = path(table, "/api/runtime/logs/agent/{id}", methods);
-    table
+    path(table, "/api/runtime/logs/agent/{id}", methods)
 }
 
 async fn list(

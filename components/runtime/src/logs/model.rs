@@ -127,6 +127,7 @@ pub(crate) enum Logged {
 }
 
 /// The answer to several new entries, whose ids follow one another.
+#[expect(clippy::struct_field_names, reason = "clients see these names")]
 #[derive(Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Inserted {

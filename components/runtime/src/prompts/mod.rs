@@ -18,8 +18,7 @@ pub(crate) fn routes() -> Table<Database> {
         "Adds the answer to a prompt, with its tokens and cost",
         update,
     ));
-    let table = path(table, "/api/runtime/prompts/{id}", methods);
-    table
+    path(table, "/api/runtime/prompts/{id}", methods)
 }
 
 async fn list(

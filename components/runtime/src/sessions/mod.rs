@@ -17,8 +17,7 @@ pub(crate) fn routes() -> Table<Database> {
     let methods = get("Lists sessions, newest first", list);
     let table = path(table, "/api/runtime/sessions", methods);
     let methods = get("Reads a session", read);
-    let table = path(table, "/api/runtime/sessions/{id}", methods);
-    table
+    path(table, "/api/runtime/sessions/{id}", methods)
 }
 
 async fn list(

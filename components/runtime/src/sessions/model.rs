@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::counts::AgentCounts;
 
 /// A session, as a client sees it: there is one as long as it has agents.
+#[expect(clippy::struct_field_names, reason = "clients see these names")]
 #[derive(Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct Session {

@@ -18,8 +18,7 @@ pub(crate) fn routes() -> Table<Database> {
         "Counts agents, prompts and log entries, and adds up tokens and cost",
         read,
     );
-    let table = path(table, "/api/runtime/stats", methods);
-    table
+    path(table, "/api/runtime/stats", methods)
 }
 
 async fn read(

@@ -61,7 +61,7 @@ fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result
 struct Sums {
     /// What is read of the sums.
     columns: &'static str,
-    sums: &'static str,
+    kept_in: &'static str,
     /// The same of a single row.
     row: &'static str,
     rows: &'static str,
@@ -69,7 +69,7 @@ struct Sums {
 
 const PROMPTS: Sums = Sums {
     columns: "status, model, prompts, tokens_input, tokens_output, cost_usd",
-    sums: "prompt_sums",
+    kept_in: "prompt_sums",
     row: "status, coalesce(CAST(model_used AS TEXT), ''), 1, coalesce(CAST(tokens_input AS INTEGER), 0), \
           coalesce(CAST(tokens_output AS INTEGER), 0), \
           iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0)",
@@ -78,7 +78,7 @@ const PROMPTS: Sums = Sums {
 
 const LOGS: Sums = Sums {
     columns: "log_level, entries",
-    sums: "log_sums",
+    kept_in: "log_sums",
     row: "log_level, 1",
     rows: "agent_logs",
 };
@@ -96,7 +96,7 @@ impl Sums {
             "replace(created_at, ' ', 'T') >= ?1 AND replace(created_at, ' ', 'T') < ?2";
         let Self {
             columns,
-            sums,
+            kept_in,
             row,
             rows,
         } = self;
@@ -111,8 +111,8 @@ impl Sums {
             None => {
                 parameters.push(text(since.map(Timestamp::next_hour)));
                 format!(
-                    "SELECT {columns} FROM {sums} WHERE agent_id = 0 AND span = 'hour' AND period >= ?3 \
-                     UNION ALL SELECT {columns} FROM {sums} \
+                    "SELECT {columns} FROM {kept_in} WHERE agent_id = 0 AND span = 'hour' AND period >= ?3 \
+                     UNION ALL SELECT {columns} FROM {kept_in} \
                      WHERE agent_id = 0 AND span = 'minute' AND period >= ?2 AND period < ?3 \
                      UNION ALL SELECT {row} FROM {rows} WHERE {BEFORE_THE_MINUTE}"
                 )
@@ -121,7 +121,7 @@ impl Sums {
             Some(session) => {
                 parameters.push(session.as_str().into());
                 format!(
-                    "SELECT {columns} FROM {sums} \
+                    "SELECT {columns} FROM {kept_in} \
                      WHERE agent_id IN (SELECT CAST(id AS TEXT) FROM agents WHERE session_id = ?3) \
                      AND span = 'minute' AND period >= ?2 \
                      UNION ALL SELECT {row} FROM {rows} WHERE {BEFORE_THE_MINUTE} \
@@ -141,12 +141,11 @@ fn count_prompts(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Resul
         "status, model, sum(prompts), sum(tokens_input), sum(tokens_output), sum(cost_usd)";
     let mut models: BTreeMap<String, ModelUse> = BTreeMap::new();
     for mut row in PROMPTS.select(db, scope, result, "status, model")? {
-        let status = row.text();
-        let model = row.text();
-        let used = models.entry(model).or_default();
+        let word = row.text();
+        let used = models.entry(row.text()).or_default();
         let prompts = row.integer();
         stats.prompts.total += prompts;
-        stats.prompts.by_status.add(&status, prompts);
+        stats.prompts.by_status.add(&word, prompts);
         used.prompts += prompts;
         used.tokens_input = used.tokens_input.saturating_add(row.integer());
         used.tokens_output = used.tokens_output.saturating_add(row.integer());

@@ -13,8 +13,7 @@ pub(crate) fn routes() -> Table<Database> {
     let table = Table::new();
     let methods = get("Lists entries of the system log, newest first", list)
         .merge(post("Stores an entry of the system log", create));
-    let table = path(table, "/api/runtime/system-logs", methods);
-    table
+    path(table, "/api/runtime/system-logs", methods)
 }
 
 async fn list(

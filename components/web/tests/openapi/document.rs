@@ -321,16 +321,23 @@ fn responses() -> Value {
     Value::Object(responses)
 }
 
-/// With the members of every object in the order of their names, so that the file changes only where the API does.
+/// With the members of every object in the order of their names, and lists whose order says nothing sorted, so that the
+/// file changes only where the API does.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<_> = members.into_iter().collect();
+            let mut members: Vec<(String, Value)> = members.into_iter().collect();
             members.sort_by(|one, other| one.0.cmp(&other.0));
-            let members = members
-                .into_iter()
-                .map(|(name, value)| (name, sorted(value)));
-            Value::Object(members.collect())
+            for (name, value) in &mut members {
+                if let ("required" | "parameters", Value::Array(items)) = (name.as_str(), value) {
+                    items.sort_by_key(|item| match item.get("name") {
+                        Some(name) => name.to_string(),
+                        None => item.to_string(),
+                    });
+                }
+            }
+            let members = members.into_iter();
+            Value::Object(members.map(|(name, value)| (name, sorted(value))).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         value => value,

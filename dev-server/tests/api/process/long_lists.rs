@@ -34,15 +34,15 @@ async fn no_entry_comes_twice_and_none_is_missed() {
     Sqlite::open(&path).unwrap().execute(&fill, []).unwrap();
 
     let stop = Arc::new(AtomicBool::new(false));
-    let mut writer = server.connect().await;
+    let mut other = server.connect().await;
     let stopped = Arc::clone(&stop);
-    let writes = tokio::spawn(async move {
+    let writing = tokio::spawn(async move {
         let entry = json!({"agent_id": agent, "log_type": "error", "message": "new"});
         let entries = json!([entry, entry, entry]).to_string();
         let mut written = 0;
         while !stopped.load(Ordering::Relaxed) {
             let request = Request::new("POST", "/api/runtime/logs").json(entries.clone());
-            writer.send(request).await.json(201);
+            other.send(request).await.json(201);
             written += 3;
         }
         written
@@ -71,5 +71,5 @@ async fn no_entry_comes_twice_and_none_is_missed() {
         assert!(old.into_iter().eq(1..=ENTRIES), "{order}");
     }
     stop.store(true, Ordering::Relaxed);
-    assert!(writes.await.unwrap() > 0);
+    assert!(writing.await.unwrap() > 0);
 }

@@ -41,10 +41,10 @@ fn every_component_is_built_and_has_a_route() {
         ("/...", "health"),
     ];
     assert_eq!(by_route, BTreeMap::from(expected));
-    let routed: BTreeSet<&str> = by_route.into_values().collect();
+    let reached: BTreeSet<&str> = by_route.into_values().collect();
     let folder = manifest().parent().unwrap().to_owned();
     for (name, component) in components(&toml) {
-        assert!(routed.contains(name.as_str()), "{name} has no route");
+        assert!(reached.contains(name.as_str()), "{name} has no route");
         let source = component["source"].as_str().unwrap();
         assert!(
             folder.join(source).exists(),
@@ -59,7 +59,7 @@ fn every_component_is_built_and_has_a_route() {
             "{name}"
         );
     }
-    assert_eq!(components(&toml).len(), routed.len());
+    assert_eq!(components(&toml).len(), reached.len());
 }
 
 #[test]
