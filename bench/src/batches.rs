@@ -3,17 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper::{Method, Request, header};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::client::Client;
 use crate::data;
 use crate::servers::Server;
 use crate::table::{table, thousands};
@@ -51,7 +48,11 @@ pub(crate) async fn measure(folder: &Path) -> Result<String> {
 
     let batches = u32::try_from(latencies.len())?;
     let expected = i64::from(BEFORE) + i64::from(batches * BATCH);
-    let stats = get(&server.address, "/api/runtime/stats").await?;
+    let stats = Client::connect(&server.address)
+        .await?
+        .get("/api/runtime/stats")
+        .await?;
+    let stats: Value = serde_json::from_slice(stats.body())?;
     let counted = stats["logs"]["total"].as_i64().context("no total")?;
     let stored: i64 =
         Connection::open(&database)?
@@ -101,46 +102,17 @@ async fn write(address: &str, writer: u32, end: Instant) -> Result<(Vec<Duration
         })
         .collect();
     let body = Bytes::from(serde_json::to_vec(&entries)?);
-    let mut connection = connect(address).await?;
+    let mut client = Client::connect(address).await?;
     let mut latencies = Vec::new();
     let mut refused = 0;
     while Instant::now() < end {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri("/api/runtime/logs")
-            .header(header::HOST, address)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body.clone()))?;
         let start = Instant::now();
-        let response = connection.send_request(request).await?;
-        let status = response.status().as_u16();
-        response.into_body().collect().await?;
-        if status == 201 {
+        let response = client.post("/api/runtime/logs", body.clone()).await?;
+        if response.status() == StatusCode::CREATED {
             latencies.push(start.elapsed());
         } else {
             refused += 1;
         }
     }
     Ok((latencies, refused))
-}
-
-async fn get(address: &str, path: &str) -> Result<Value> {
-    let request = Request::builder()
-        .uri(path)
-        .header(header::HOST, address)
-        .body(Full::default())?;
-    let response = connect(address).await?.send_request(request).await?;
-    if !response.status().is_success() {
-        bail!("{path}: {}", response.status());
-    }
-    let body = response.into_body().collect().await?.to_bytes();
-    Ok(serde_json::from_slice(&body)?)
-}
-
-async fn connect(address: &str) -> Result<http1::SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
 }

@@ -43,8 +43,11 @@ pub(crate) fn reads() -> Vec<Case> {
     ]
 }
 
+/// The first of the largest pages of the log.
+pub(crate) const FIRST_PAGE: &str = "/api/runtime/logs?limit=1000";
+
 /// What a board or a person asks of a database that has all there is.
-pub(crate) fn questions() -> Vec<Case> {
+pub(crate) fn questions(last_page: &str) -> Vec<Case> {
     let session = "/api/runtime/sessions/session-0";
     vec![
         get("GET /api/runtime/stats", "/api/runtime/stats"),
@@ -64,6 +67,10 @@ pub(crate) fn questions() -> Vec<Case> {
         get("GET /api/runtime/sessions/{id}", session),
         get("GET /api/runtime/system-logs", "/api/runtime/system-logs"),
         get(
+            "GET /api/runtime/system-logs?level=&component=",
+            "/api/runtime/system-logs?level=ERROR&component=scheduler",
+        ),
+        get(
             "GET /api/runtime/prompts?session_id=",
             "/api/runtime/prompts?session_id=session-0",
         ),
@@ -71,6 +78,12 @@ pub(crate) fn questions() -> Vec<Case> {
             "GET /api/runtime/logs?session_id=",
             "/api/runtime/logs?session_id=session-0",
         ),
+        get(
+            "GET /api/runtime/logs?q= (in no entry)",
+            "/api/runtime/logs?q=nowhere-to-be-found",
+        ),
+        get("GET /api/runtime/logs?limit=1000, first page", FIRST_PAGE),
+        get("GET /api/runtime/logs?limit=1000, last page", last_page),
     ]
 }
 

@@ -11,7 +11,9 @@ const DEFINITIONS: u32 = 50;
 const AGENTS: u32 = 1000;
 /// How many prompts the largest database has.
 pub(crate) const PROMPTS: u32 = 100_000;
-/// One prompt for so many log entries.
+/// How many system log entries the largest database has.
+pub(crate) const SYSTEM_LOGS: u32 = 100_000;
+/// One prompt and one system log entry for so many log entries.
 const LOGS_A_PROMPT: u32 = 10;
 /// How many sessions the agents ran in.
 const SESSIONS: u32 = 40;
@@ -37,6 +39,7 @@ const TYPES: [&str; 6] = [
     "utility",
 ];
 const MODELS: [&str; 3] = ["claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5"];
+const COMPONENTS: [&str; 3] = ["scheduler", "gateway", "worker"];
 const STATUSES: [&str; 10] = [
     "completed",
     "completed",
@@ -80,6 +83,7 @@ pub(crate) async fn create(path: &Path, log_rows: u32) -> Result<()> {
     agents(&transaction)?;
     logs(&transaction, log_rows)?;
     prompts(&transaction, log_rows / LOGS_A_PROMPT)?;
+    system_logs(&transaction, log_rows / LOGS_A_PROMPT)?;
     transaction.commit()?;
     Ok(())
 }
@@ -211,6 +215,23 @@ fn prompts(connection: &Connection, rows: u32) -> Result<()> {
             n * 3 % 5_000,
             f64::from(n % 300) / 1000.0,
             n * 11 % 9_000,
+            time_format(n),
+            START + i64::from(n * LOGS_A_PROMPT) * LOG_EVERY,
+        ])?;
+    }
+    Ok(())
+}
+
+fn system_logs(connection: &Connection, rows: u32) -> Result<()> {
+    let mut statement = connection.prepare(
+        "INSERT INTO system_logs (log_level, component, message, created_at) \
+         VALUES (?1, ?2, ?3, strftime(?4, ?5 / 1000.0, 'unixepoch'))",
+    )?;
+    for n in 0..rows {
+        statement.execute(params![
+            level(n),
+            pick(&COMPONENTS, mix(n.into())),
+            "Took the next task from the queue",
             time_format(n),
             START + i64::from(n * LOGS_A_PROMPT) * LOG_EVERY,
         ])?;

@@ -7,8 +7,10 @@
 mod batches;
 mod cases;
 mod ceiling;
+mod client;
 mod data;
 mod feed;
+mod pages;
 mod report;
 mod servers;
 mod table;
@@ -109,7 +111,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let (_, servers) = sizes.pop().context("no database")?;
     drop(sizes);
     let mut questions = Vec::new();
-    for case in cases::questions() {
+    eprintln!("every page of the log");
+    let walk = servers.walk(cases::FIRST_PAGE).await?;
+    for case in cases::questions(&walk.last) {
         eprintln!("{}", case.name);
         questions.push((case.name, servers.latency(&case, &wrk).await?));
     }
@@ -118,7 +122,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let feed = feed::measure(folder.path()).await?;
 
     let cases = report.to_markdown(arguments.seconds)?;
-    let questions = report::questions(questions);
+    let questions = report::questions(questions, &walk);
     let text = format!("{cases}\n{questions}\n{batches}\n{feed}");
     print!("{text}");
     std::fs::write(&arguments.output, text)

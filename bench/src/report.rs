@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::LOG_ROWS;
 use crate::data;
+use crate::pages::Walk;
 use crate::table::{table, thousands};
 use crate::wrk::Measurement;
 
@@ -132,7 +133,7 @@ impl Report {
 }
 
 /// The latencies of the questions, as text.
-pub(crate) fn questions(measured: Vec<(&str, Measurement)>) -> String {
+pub(crate) fn questions(measured: Vec<(&str, Measurement)>, walk: &Walk) -> String {
     let rows = measured.into_iter().map(|(case, measurement)| {
         [
             format!("`{case}`"),
@@ -143,10 +144,15 @@ pub(crate) fn questions(measured: Vec<(&str, Measurement)>) -> String {
     });
     format!(
         "## Questions\n\n\
-         One request at a time, of a database with {} log entries and {} prompts.\n\n{}",
+         One request at a time, of a database with {} log entries, {} prompts and {} system log entries.\n\n{}\n\
+         Following `Link` through the whole log: {} rows in {} pages, none twice, in {:.1} s.\n",
         thousands(LOG_ROWS[2]),
         thousands(data::PROMPTS),
+        thousands(data::SYSTEM_LOGS),
         table(["case", "p50", "p99", "not 2xx"], rows.collect()),
+        walk.rows,
+        walk.pages,
+        walk.time.as_secs_f64(),
     )
 }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::cases::Case;
+use crate::pages::{self, Walk};
 use crate::report::Outcome;
 use crate::wrk::{Measurement, Wrk};
 
@@ -49,6 +50,11 @@ impl Servers {
     /// Measures one case on the dev-server, with one request at a time.
     pub(crate) async fn latency(&self, case: &Case, wrk: &Wrk) -> Result<Measurement> {
         wrk.latency(&self.dev_server.address, case).await
+    }
+
+    /// Follows a list of the dev-server from its first page to its last.
+    pub(crate) async fn walk(&self, first: &str) -> Result<Walk> {
+        pages::walk(&self.dev_server.address, first).await
     }
 }
 

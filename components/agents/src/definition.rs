@@ -16,7 +16,7 @@ pub(crate) struct Definition {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
-    /// An [`AgentType`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "AgentType"))]
     pub(crate) agent_type: String,
     pub(crate) capabilities: Option<String>,
     pub(crate) default_model: Option<String>,

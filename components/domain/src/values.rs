@@ -7,6 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum AgentType {
     Planner,
@@ -21,6 +22,7 @@ pub enum AgentType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum AgentStatus {
     Initializing,
@@ -62,6 +64,7 @@ impl AgentStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PromptType {
     Adw,
@@ -75,6 +78,7 @@ pub enum PromptType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PromptStatus {
     Pending,
@@ -88,6 +92,7 @@ pub enum PromptStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "UPPERCASE", ascii_case_insensitive)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LogLevel {
     Debug,
@@ -101,6 +106,7 @@ pub enum LogLevel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LogType {
     StateChange,

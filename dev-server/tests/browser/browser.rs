@@ -2,21 +2,18 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::process::{self, Child, Stdio};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-use thirtyfour::common::log::LoggingPrefsLogLevel;
-use thirtyfour::prelude::*;
-use thirtyfour::session::http::{Body, HttpClient};
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep};
 
 /// How long a page may take to look as expected.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +22,7 @@ static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// A browser with one tab. Whoever made it calls [`Browser::close`].
 pub(crate) struct Browser {
-    driver: WebDriver,
+    client: Client,
     process: Process,
     _place: SemaphorePermit<'static>,
 }
@@ -60,33 +57,35 @@ impl Browser {
         };
         let place = PLACES.acquire().await.expect("never closed");
         let (process, port) = start(&chromedriver);
-        let mut capabilities = DesiredCapabilities::chrome();
-        capabilities
-            .set_binary(chromium.to_str().expect("text"))
-            .unwrap();
-        for argument in [
-            "--headless=new",
-            // As root it would not run otherwise. It only sees our own pages.
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--window-size=1280,900",
-            // There is no network.
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        ] {
-            capabilities.add_arg(argument).unwrap();
-        }
-        capabilities
-            .set_browser_log_level(LoggingPrefsLogLevel::All)
-            .unwrap();
-        let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
-            .client(Http::new())
-            .connect()
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": {
+                "binary": chromium,
+                "args": [
+                    "--headless=new",
+                    // As root it would not run otherwise. It only sees our own pages.
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-dev-shm-usage",
+                    "--window-size=1280,900",
+                    // There is no network.
+                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                ],
+            },
+            "goog:loggingPrefs": {"browser": "ALL"},
+        });
+        let Value::Object(capabilities) = capabilities else {
+            unreachable!("it is an object");
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
-        driver.set_script_timeout(PATIENCE).await.unwrap();
+        let timeouts = TimeoutConfiguration::new(Some(PATIENCE), None, None);
+        client.update_timeouts(timeouts).await.unwrap();
         Some(Self {
-            driver,
+            client,
             process,
             _place: place,
         })
@@ -99,42 +98,40 @@ impl Browser {
 
     /// The same, where complaints with one of these texts are to be expected.
     pub(crate) async fn close_but_for(self, expected: &[&str]) {
-        let log = self.driver.browser_log().await.unwrap();
-        let complaints: Vec<String> = log
-            .into_iter()
-            .filter(|entry| matches!(entry.level.as_str(), "SEVERE" | "WARNING"))
-            .map(|entry| entry.message)
+        let log = self.ask("se/log", json!({"type": "browser"})).await;
+        let complaints: Vec<&str> = log
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING")
+            .map(|entry| entry["message"].as_str().expect("text"))
             .filter(|message| !expected.iter().any(|text| message.contains(text)))
             .collect();
-        self.driver.quit().await.unwrap();
+        self.client.close().await.unwrap();
         drop(self.process);
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 
     /// Goes to a page.
     pub(crate) async fn goto(&self, url: &str) {
-        self.driver.goto(url).await.expect(url);
+        self.client.goto(url).await.expect(url);
     }
 
     /// Loads the page again.
     pub(crate) async fn reload(&self) {
-        self.driver.refresh().await.unwrap();
+        self.client.refresh().await.unwrap();
     }
 
     /// Makes the page as narrow as a small telephone.
     pub(crate) async fn narrow(&self) {
-        let metrics = serde_json::json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true});
-        self.driver
-            .cdp()
-            .send_raw("Emulation.setDeviceMetricsOverride", metrics)
-            .await
-            .unwrap();
+        let metrics = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
+        self.ask("goog/cdp/execute", command).await;
     }
 
     /// What a script returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
-        let result = self.driver.execute(script, Vec::new()).await.expect(script);
-        result.json().clone()
+        self.client.execute(script, Vec::new()).await.expect(script)
     }
 
     /// Waits until the expression is true in the page, and gives the time of its clock, in milliseconds.
@@ -148,8 +145,8 @@ impl Browser {
              }};
              look();"
         );
-        match self.driver.execute_async(script, Vec::new()).await {
-            Ok(at) => at.json().as_f64().expect("a number"),
+        match self.client.execute_async(&script, Vec::new()).await {
+            Ok(at) => at.as_f64().expect("a number"),
             Err(error) => {
                 let text = self.run("return document.body.innerText").await;
                 panic!("never {expression}: {error}\n{text}");
@@ -182,15 +179,56 @@ impl Browser {
     }
 
     /// Presses a key where the focus is.
-    pub(crate) async fn press(&self, key: impl Into<TypingData>) {
-        let focused = self.driver.active_element().await.unwrap();
-        focused.send_keys(key).await.unwrap();
+    pub(crate) async fn press(&self, key: Key) {
+        let focused = self.client.active_element().await.unwrap();
+        focused
+            .send_keys(&char::from(key).to_string())
+            .await
+            .unwrap();
     }
 
-    async fn find(&self, selector: &str) -> WebElement {
-        let query = self.driver.query(By::Css(selector));
-        let query = query.wait(PATIENCE, Duration::from_millis(20));
-        query.and_displayed().first().await.expect(selector)
+    /// The first that can be seen of what there is, or will be.
+    async fn find(&self, selector: &str) -> Element {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.client.find_all(Locator::Css(selector)).await.unwrap();
+            for element in found {
+                // One that is gone meanwhile cannot be seen.
+                if element.is_displayed().await.unwrap_or(false) {
+                    return element;
+                }
+            }
+            assert!(Instant::now() < until, "never {selector}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What Chromium's driver answers to a command of its own.
+    async fn ask(&self, path: &'static str, body: Value) -> Value {
+        let command = Command { path, body };
+        self.client.issue_cmd(command).await.expect(path)
+    }
+}
+
+/// A command that only Chromium's driver knows.
+#[derive(Debug)]
+struct Command {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Command {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        let session = session.expect("there is a session");
+        base.join(&format!("session/{session}/{}", self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
     }
 }
 
@@ -204,7 +242,7 @@ fn installed(program: &str) -> Option<PathBuf> {
 
 /// Starts Chromium's driver, and gives its port.
 fn start(chromedriver: &PathBuf) -> (Process, u16) {
-    let mut child = Command::new(chromedriver)
+    let mut child = process::Command::new(chromedriver)
         .arg("--port=0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -224,35 +262,4 @@ fn start(chromedriver: &PathBuf) -> (Process, u16) {
     // The pipe has to be emptied.
     std::thread::spawn(move || lines.for_each(drop));
     (process, port)
-}
-
-/// The HTTP client that speaks to the driver.
-struct Http(Client<HttpConnector, Full<Bytes>>);
-
-impl Http {
-    fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build(HttpConnector::new()))
-    }
-}
-
-#[async_trait]
-impl HttpClient for Http {
-    async fn send(
-        &self,
-        request: http::Request<Body<'_>>,
-    ) -> WebDriverResult<http::Response<Bytes>> {
-        let failed = |error: &dyn std::fmt::Display| WebDriverError::HttpError(error.to_string());
-        let request = request.map(|body| match body {
-            Body::Empty => Full::default(),
-            Body::Json(value) => Full::from(value.to_string()),
-        });
-        let response = self.0.request(request).await.map_err(|e| failed(&e))?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|e| failed(&e))?.to_bytes();
-        Ok(http::Response::from_parts(head, body))
-    }
-
-    async fn new(&self) -> Arc<dyn HttpClient> {
-        Arc::new(Self::new())
-    }
 }

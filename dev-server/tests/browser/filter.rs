@@ -1,7 +1,7 @@
 //! What the board shows, and the keyboard.
 
+use fantoccini::key::Key;
 use serde_json::json;
-use thirtyfour::Key;
 
 use crate::board::{Setup, card};
 

@@ -18,7 +18,7 @@ pub(crate) struct Agent {
     pub(crate) orchestrator_agent_id: String,
     pub(crate) session_id: String,
     pub(crate) parent_agent_id: Option<String>,
-    /// An [`AgentStatus`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "AgentStatus"))]
     pub(crate) status: String,
     pub(crate) context: Option<Json>,
     pub(crate) config: Option<Json>,
@@ -141,7 +141,7 @@ pub(crate) struct Heard {
 pub(crate) struct Step {
     /// The number of the change in the change log; 0 for what was there before the log.
     pub(crate) seq: i64,
-    /// An [`AgentStatus`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "AgentStatus"))]
     pub(crate) status: String,
     /// When it came to it.
     pub(crate) at: Timestamp,

@@ -19,9 +19,9 @@ const MOST_DAYS: i64 = 36_500;
 pub(crate) struct Entry {
     pub(crate) id: i64,
     pub(crate) agent_id: String,
-    /// A [`LogLevel`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "LogLevel"))]
     pub(crate) log_level: String,
-    /// A [`LogType`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "LogType"))]
     pub(crate) log_type: String,
     pub(crate) message: String,
     pub(crate) details: Option<Json>,

@@ -17,12 +17,12 @@ const MOST_TOKENS: i64 = 1_000_000_000_000;
 pub(crate) struct Prompt {
     pub(crate) id: String,
     pub(crate) agent_id: String,
-    /// A [`PromptType`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "PromptType"))]
     pub(crate) prompt_type: String,
     pub(crate) prompt_name: Option<String>,
     pub(crate) prompt_text: String,
     pub(crate) response_text: Option<String>,
-    /// A [`PromptStatus`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "PromptStatus"))]
     pub(crate) status: String,
     pub(crate) model_used: Option<String>,
     pub(crate) tokens_input: i64,

@@ -15,7 +15,7 @@ const LONGEST_SEARCH: usize = 500;
 #[cfg_attr(not(target_family = "wasm"), schemars(rename = "SystemLogEntry"))]
 pub(crate) struct Entry {
     pub(crate) id: i64,
-    /// A [`LogLevel`].
+    #[cfg_attr(not(target_family = "wasm"), schemars(with = "LogLevel"))]
     pub(crate) log_level: String,
     pub(crate) component: String,
     pub(crate) message: String,
