@@ -48,6 +48,7 @@ impl Client {
             .header(header::HOST, &self.address)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body))?;
+        self.connection.ready().await?;
         let (head, body) = self.connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Response::from_parts(head, body))
