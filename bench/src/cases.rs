@@ -79,6 +79,14 @@ pub(crate) fn questions(last_page: &str) -> Vec<Case> {
             "/api/runtime/logs?session_id=session-0",
         ),
         get(
+            "GET /api/runtime/logs?level=INFO, an hour long ago",
+            "/api/runtime/logs?level=INFO&since=2026-02-02T10:00:00Z&until=2026-02-02T11:00:00Z",
+        ),
+        get(
+            "GET /api/runtime/prompts?status=completed",
+            "/api/runtime/prompts?status=completed",
+        ),
+        get(
             "GET /api/runtime/logs?q= (in no entry)",
             "/api/runtime/logs?q=nowhere-to-be-found",
         ),

@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0002_columns.sql"),
     include_str!("../../../sql/0003_change_log.sql"),
     include_str!("../../../sql/0004_write_side.sql"),
+    include_str!("../../../sql/0005_questions.sql"),
 ];
 
 /// The version of a database that has them all.

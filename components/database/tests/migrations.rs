@@ -171,6 +171,21 @@ fn an_empty_file_gets_everything() {
 }
 
 #[test]
+fn what_is_there_already_is_in_the_sums() {
+    let file = File::legacy();
+    file.migrate().unwrap();
+    for (totals, rows, sum) in [
+        ("log_totals", "agent_logs", "sum(entries)"),
+        ("prompt_totals", "prompts", "sum(prompts)"),
+    ] {
+        let sums = format!("SELECT {sum} || '' FROM {totals}");
+        let counted = format!("SELECT count(*) || '' FROM {rows}");
+        let connection = file.open();
+        assert_eq!(texts(&connection, &sums), texts(&connection, &counted));
+    }
+}
+
+#[test]
 fn a_second_start_changes_nothing() {
     let file = File::new();
     file.migrate().unwrap();

@@ -10,6 +10,7 @@ mod prompts;
 mod sessions;
 mod stats;
 mod system_logs;
+mod time_range;
 
 use axum::Router;
 use database::Database;

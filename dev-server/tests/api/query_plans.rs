@@ -112,7 +112,7 @@ const ROWS: [&str; 4] = [
 ];
 
 /// Each list with the index that it goes through.
-const LISTS: [(&str, &str); 13] = [
+const LISTS: [(&str, &str); 19] = [
     ("/api/agents?", "idx_orchestrator_agents_created"),
     ("/api/runtime/agents?", "idx_agents_started"),
     ("/api/runtime/prompts?", "idx_prompts_created"),
@@ -126,6 +126,24 @@ const LISTS: [(&str, &str); 13] = [
     (
         "/api/runtime/agents?status=failed",
         "idx_agents_status_started",
+    ),
+    ("/api/runtime/agents?session_id=s1", "idx_agents_session"),
+    (
+        "/api/runtime/agents?orchestrator_agent_id=d1",
+        "idx_agents_orch",
+    ),
+    (
+        "/api/runtime/agents?parent_agent_id=a1",
+        "idx_agents_parent",
+    ),
+    ("/api/runtime/prompts?agent_id=a1", "idx_prompts_agent"),
+    (
+        "/api/runtime/prompts?status=completed",
+        "idx_prompts_status",
+    ),
+    (
+        "/api/runtime/prompts?prompt_type=command",
+        "idx_prompts_type",
     ),
     (
         "/api/runtime/system-logs?component=c",
@@ -146,6 +164,29 @@ async fn lists_go_through_an_index_and_sort_nothing() {
                 assert!(plan.contains(index), "{uri} {order}: {plan}");
                 assert!(!plan.contains("TEMP B-TREE"), "{uri} {order}: {plan}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn entries_of_a_short_time_are_found_by_the_time() {
+    for with_statistics in [false, true] {
+        for (uri, index) in [
+            (
+                "/api/runtime/logs?level=INFO&since=2026-01-01&until=2026-01-02",
+                "idx_agent_logs_created",
+            ),
+            (
+                "/api/runtime/logs/agent/a1?since=2026-01-01",
+                "idx_agent_logs_created",
+            ),
+            (
+                "/api/runtime/system-logs?level=INFO&since=2026-01-01",
+                "idx_system_logs_created",
+            ),
+        ] {
+            let plan = plan(uri, with_statistics).await;
+            assert!(plan.contains(index), "{uri}: {plan}");
         }
     }
 }

@@ -8,6 +8,7 @@ use domain::{Json, Timestamp};
 use http_api::ApiError;
 
 use super::model::{Entry, NewEntry, Search};
+use crate::time_range::is_short;
 
 /// How many entries one transaction deletes.
 const STEP: usize = 1000;
@@ -37,7 +38,13 @@ const BY_ID: Keyset = Keyset {
 };
 
 pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>, Error> {
-    Select::new(columns!(), "agent_logs")
+    let (since, until) = (search.since.as_ref(), search.until.as_ref());
+    let from = if is_short(db, "agent_logs", since, until)? {
+        "agent_logs INDEXED BY idx_agent_logs_created"
+    } else {
+        "agent_logs"
+    };
+    Select::new(columns!(), from)
         .filter("log_level = ?", search.level.map(<&str>::from))
         .filter("log_type = ?", search.log_type.map(<&str>::from))
         .filter("agent_id = ?", search.agent_id.as_deref())
@@ -48,11 +55,11 @@ pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>,
         .filter("instr(lower(message), lower(?))", search.q.as_deref())
         .filter(
             "replace(created_at, ' ', 'T') >= ?",
-            search.since.as_ref().map(Timestamp::lower_bound),
+            since.map(Timestamp::lower_bound),
         )
         .filter(
             "replace(created_at, ' ', 'T') < ?",
-            search.until.as_ref().map(Timestamp::lower_bound),
+            until.map(Timestamp::lower_bound),
         )
         .page(db, BY_ID, search.page.window(), entry)
 }

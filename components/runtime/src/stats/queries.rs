@@ -1,8 +1,9 @@
 //! The SQL of `/api/runtime/stats`.
 //!
-//! Triggers keep sums of prompts and log entries: of all agents by the hour and by the minute, of each agent by the minute.
-//! A question about all time adds up hours. One with a `since` takes the minutes up to the next hour, and of the minute
-//! that `since` lies in the rows themselves. So neither reads more than some thousand rows, however many there are.
+//! Triggers keep sums of prompts and log entries: of all agents by the hour and by the minute, of each agent by the minute
+//! and over all time. A question about all time adds up hours, or the agents of a session. One with a `since` takes the
+//! minutes up to the next hour, and of the minute that `since` lies in the rows themselves. So it reads some thousand
+//! rows, however many there are.
 
 use std::collections::BTreeMap;
 
@@ -62,6 +63,8 @@ struct Sums {
     /// What is read of the sums.
     columns: &'static str,
     kept_in: &'static str,
+    /// The sums of each agent over all time.
+    totals: &'static str,
     /// The same of a single row.
     row: &'static str,
     rows: &'static str,
@@ -70,6 +73,7 @@ struct Sums {
 const PROMPTS: Sums = Sums {
     columns: "status, model, prompts, tokens_input, tokens_output, cost_usd",
     kept_in: "prompt_sums",
+    totals: "prompt_totals",
     row: "status, coalesce(CAST(model_used AS TEXT), ''), 1, coalesce(CAST(tokens_input AS INTEGER), 0), \
           coalesce(CAST(tokens_output AS INTEGER), 0), \
           iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0)",
@@ -79,6 +83,7 @@ const PROMPTS: Sums = Sums {
 const LOGS: Sums = Sums {
     columns: "log_level, entries",
     kept_in: "log_sums",
+    totals: "log_totals",
     row: "log_level, 1",
     rows: "agent_logs",
 };
@@ -97,6 +102,7 @@ impl Sums {
         let Self {
             columns,
             kept_in,
+            totals,
             row,
             rows,
         } = self;
@@ -107,8 +113,8 @@ impl Sums {
             text(since.map(|since| since.lower_bound().to_owned())),
             text(since.map(Timestamp::next_minute)),
         ];
-        let counted = match &scope.session_id {
-            None => {
+        let counted = match (&scope.session_id, since) {
+            (None, _) => {
                 parameters.push(text(since.map(Timestamp::next_hour)));
                 format!(
                     "SELECT {columns} FROM {kept_in} WHERE agent_id = 0 AND span = 'hour' AND period >= ?3 \
@@ -117,8 +123,15 @@ impl Sums {
                      UNION ALL SELECT {row} FROM {rows} WHERE {BEFORE_THE_MINUTE}"
                 )
             }
+            (Some(session), None) => {
+                parameters = vec![session.as_str().into()];
+                format!(
+                    "SELECT {columns} FROM {totals} \
+                     WHERE agent_id IN (SELECT CAST(id AS TEXT) FROM agents WHERE session_id = ?1)"
+                )
+            }
             // The `+` keeps SQLite from going through all rows of the agents.
-            Some(session) => {
+            (Some(session), Some(_)) => {
                 parameters.push(session.as_str().into());
                 format!(
                     "SELECT {columns} FROM {kept_in} \

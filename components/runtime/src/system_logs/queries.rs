@@ -4,6 +4,7 @@ use database::{Connection, Error, Keyset, Paged, Row, Select, Value};
 use domain::{Json, Timestamp};
 
 use super::model::{Entry, NewEntry, Search};
+use crate::time_range::is_short;
 
 /// The columns in the order in which [`entry`] reads them.
 macro_rules! columns {
@@ -29,17 +30,23 @@ const BY_ID: Keyset = Keyset {
 };
 
 pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>, Error> {
-    Select::new(columns!(), "system_logs")
+    let (since, until) = (search.since.as_ref(), search.until.as_ref());
+    let from = if is_short(db, "system_logs", since, until)? {
+        "system_logs INDEXED BY idx_system_logs_created"
+    } else {
+        "system_logs"
+    };
+    Select::new(columns!(), from)
         .filter("log_level = ?", search.level.map(<&str>::from))
         .filter("component = ?", search.component.as_deref())
         .filter("instr(lower(message), lower(?))", search.q.as_deref())
         .filter(
             "replace(created_at, ' ', 'T') >= ?",
-            search.since.as_ref().map(Timestamp::lower_bound),
+            since.map(Timestamp::lower_bound),
         )
         .filter(
             "replace(created_at, ' ', 'T') < ?",
-            search.until.as_ref().map(Timestamp::lower_bound),
+            until.map(Timestamp::lower_bound),
         )
         .page(db, BY_ID, search.page.window(), entry)
 }

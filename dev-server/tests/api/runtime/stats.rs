@@ -174,11 +174,27 @@ async fn what_was_deleted_counts_no_more(app: TestApp) {
     assert_eq!(stats["prompts"]["total"], 4);
     assert_eq!(stats["logs"]["by_level"]["DEBUG"], 5);
     assert_eq!(stats["logs"]["total"], 10);
+    app.sql(
+        "UPDATE prompts SET agent_id = 's', status = 'failed', tokens_input = 7 WHERE id = 't4'",
+    );
+    app.sql("UPDATE agent_logs SET agent_id = 't' WHERE id = 1");
+    app.sql("DELETE FROM agent_logs WHERE id = 2");
+    for (session, counted) in [("s", (3, 3)), ("t", (1, 6))] {
+        // The sums over all time, and those by the minute.
+        let path = format!("{PATH}?session_id={session}");
+        let stats = app.get(&path).await.json(200);
+        assert_eq!(totals(&stats), counted, "{session}");
+        let minutes = app.get(format!("{path}&since=2026-01-01")).await;
+        assert_eq!(minutes.json(200), stats, "{session}");
+    }
+    app.sql("UPDATE prompts SET agent_id = 't' WHERE id = 't4'");
     app.delete("/api/runtime/agents/s").await;
     let stats = app.get(PATH).await.json(200);
-    assert_eq!(totals(&stats), (2, 5));
+    assert_eq!(totals(&stats), (2, 6));
     app.delete("/api/runtime/agents/t").await;
-    assert_eq!(app.count("prompt_sums") + app.count("log_sums"), 0);
+    for table in ["prompt_sums", "log_sums", "prompt_totals", "log_totals"] {
+        assert_eq!(app.count(table), 0, "{table}");
+    }
 }
 
 async fn refuses_what_does_not_validate(app: TestApp) {
