@@ -79,6 +79,7 @@ impl Settings {
     /// A sentence about what is no positive number.
     pub fn parse_max_body_bytes(number: &str) -> Result<usize, String> {
         number
+            .trim()
             .parse()
             .ok()
             .filter(|bytes| *bytes > 0)

@@ -49,6 +49,28 @@ pub(super) async fn admit(State(feed): State<Feed>, request: Request, next: Next
     }
 }
 
+/// Whether a page of this origin, if it is a page, may connect.
+///
+/// One that this server gave out itself may: under the names of this machine (`Feed::origins`), and where a token is
+/// needed under any. Without a token the name is no proof, since whoever has a domain can let it mean this machine.
+fn may_connect(feed: &Feed, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let own = ["http://", "https://"]
+        .into_iter()
+        .find_map(|scheme| origin.strip_prefix(scheme))
+        .zip(host)
+        .is_some_and(|(name, host)| name.eq_ignore_ascii_case(host));
+    feed.origins.allow(origin) || (own && feed.tokens.are_set())
+}
+
 /// The subprotocols that a client offers.
 fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
@@ -64,11 +86,7 @@ pub(super) async fn connect(
     Query(parameters): Query<Parameters>,
     mut request: Request,
 ) -> Response {
-    if let Some(origin) = request.headers().get(header::ORIGIN)
-        && !origin
-            .to_str()
-            .is_ok_and(|origin| feed.origins.allow(origin))
-    {
+    if !may_connect(&feed, request.headers()) {
         return detail(
             StatusCode::FORBIDDEN,
             "Pages of this origin may not connect",

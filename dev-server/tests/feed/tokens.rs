@@ -68,6 +68,35 @@ async fn a_client_brings_a_token_in_one_of_two_ways() {
 }
 
 #[tokio::test]
+async fn the_servers_own_pages_may_connect_under_any_name() {
+    let database = Database::new();
+    let offered = format!("bearer, {READ}");
+    for (server, _rest) in servers(&database, &TOKENS) {
+        for (host, origin, status) in [
+            ("agents.example", "http://agents.example", 101),
+            ("agents.example:8000", "https://Agents.example:8000", 101),
+            ("agents.example", "http://agents.example:8000", 403),
+            ("agents.example", "http://other.example", 403),
+            ("agents.example", "agents.example", 403),
+            ("agents.example", "null", 403),
+        ] {
+            let headers = [("host", host), ("origin", origin), (PROTOCOL, &offered)];
+            let answer = server.upgrade("", &headers).await;
+            assert_eq!(answer.status.as_u16(), status, "{host} {origin}");
+        }
+    }
+    // Without a token, whoever has a domain could let it mean this machine.
+    for (server, _rest) in servers(&database, &[]) {
+        let headers = [
+            ("host", "agents.example"),
+            ("origin", "http://agents.example"),
+        ];
+        let answer = server.upgrade("", &headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
 async fn nobody_else_is_let_in() {
     let database = Database::new();
     for (server, _rest) in servers(&database, &TOKENS) {

@@ -137,7 +137,7 @@ fn a_token_that_is_no_text_is_not_taken_for_none() {
 #[tokio::test]
 async fn the_environment_wins_over_the_file() {
     let folder = tempdir().unwrap();
-    let file = "WEBSOCKET_PORT=nowhere\nMAX_BODY_BYTES=10\nDATABASE_PATH=from/the/file.db\n";
+    let file = "WEBSOCKET_PORT=nowhere\nMAX_BODY_BYTES=\" 10 \"\nDATABASE_PATH=from/the/file.db\n";
     std::fs::write(folder.path().join(".env"), file).unwrap();
     let line = complaint(&mut orchestrator(folder.path()));
     assert!(line.starts_with("orchestrator: WEBSOCKET_PORT: "), "{line}");
