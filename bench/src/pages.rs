@@ -49,7 +49,7 @@ pub(crate) async fn walk(address: &str, first: &str) -> Result<Walk> {
             });
         };
         let target = link.to_str()?.split(['<', '>']).nth(1);
-        path = target.context("a Link without a target")?.to_owned();
+        path = String::from(target.context("a Link without a target")?);
     }
     unreachable!("the walk ends or fails")
 }

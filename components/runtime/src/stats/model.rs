@@ -42,7 +42,7 @@ pub(crate) struct Prompts {
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct ModelUse {
-    /// `None` where the prompts do not say.
+    /// `null` where the prompts do not say.
     pub(crate) model: Option<String>,
     pub(crate) prompts: i64,
     pub(crate) tokens_input: i64,

@@ -4,7 +4,7 @@ use aide::generate;
 use aide::openapi::OpenApi;
 use serde_json::{Map, Value, json};
 
-/// What a body may look like, by operation.
+/// What a body may look like, by operation. What answers look like is in `answers.json`, by the name of the schema.
 const EXAMPLES: [(&str, &str); 13] = [
     (
         "post /api/agents",
@@ -98,11 +98,11 @@ and in order, `?since=` resumes), and as Server-Sent Events by `/api/runtime/eve
 /// The whole document.
 pub(crate) fn document() -> Value {
     let mut api = OpenApi::default();
-    generate::extract_schemas(true);
+    describe_answers();
     let _ = agents::table().finish_api(&mut api);
-    generate::extract_schemas(true);
+    describe_answers();
     let _ = runtime::table().finish_api(&mut api);
-    generate::extract_schemas(true);
+    describe_answers();
     let _ = health::table().finish_api(&mut api);
     let mut document = serde_json::to_value(api).expect("a document");
     document["info"] = json!({
@@ -133,9 +133,25 @@ pub(crate) fn document() -> Value {
         }}),
     );
     let schemas = components["schemas"].as_object_mut().expect("schemas");
+    let answers: Map<String, Value> =
+        serde_json::from_str(include_str!("answers.json")).expect("JSON");
+    for (name, answer) in answers {
+        let schema = schemas.get_mut(&name).expect(&name);
+        schema["examples"] = json!([answer]);
+    }
     schemas.insert("Error".to_owned(), error());
     schemas.insert("ValidationError".to_owned(), validation_error());
     sorted(document)
+}
+
+/// Lets the next table put its answers' schemas into the document. An answer has all its members, also those that are
+/// null.
+fn describe_answers() {
+    generate::extract_schemas(true);
+    generate::in_context(|ctx| {
+        let settings = ctx.schema.settings().clone();
+        ctx.schema = settings.for_serialize().into_generator();
+    });
 }
 
 /// Adds to an operation what follows from what it has.

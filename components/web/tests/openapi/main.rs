@@ -65,6 +65,16 @@ fn every_operation_is_described() {
             responses.keys().any(|status| status.starts_with('2')),
             "{name}"
         );
+        for answer in ["200", "201"].map(|status| {
+            &responses.get(status).unwrap_or(&Value::Null)["content"]["application/json"]["schema"]
+        }) {
+            let named = answer.get("items").unwrap_or(answer).get("$ref");
+            let Some(named) = named.and_then(Value::as_str) else {
+                continue;
+            };
+            let schema = document.pointer(named.trim_start_matches('#')).unwrap();
+            assert!(schema["examples"][0].is_object(), "{name}: {named}");
+        }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string(), "{name}: {parameter}");
             assert!(parameter["schema"].is_object(), "{name}: {parameter}");
@@ -177,4 +187,17 @@ fn the_document_is_valid() {
         file.to_str().unwrap(),
     ];
     assert!(runs(&python, &arguments));
+    assert!(runs(&python, &["-c", EXAMPLES_FIT, file.to_str().unwrap()]));
 }
+
+/// The examples of answers fit their schemas, and leave out only what an answer may leave out.
+const EXAMPLES_FIT: &str = r##"
+import json, sys
+from jsonschema import Draft202012Validator
+document = json.load(open(sys.argv[1]))
+for name, schema in document["components"]["schemas"].items():
+    whole = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    for example in schema.get("examples", []):
+        Draft202012Validator(whole).validate(example)
+        assert set(example) <= set(schema.get("properties", example)), name
+"##;
