@@ -392,12 +392,14 @@ pub mod parse {
     pub fn agent_status() -> impl Parse<AgentStatus> {
         Parser {
             parse: |raw: Raw<'_>| word(raw, AgentStatus::from_name),
-            schema: || {
-                let old = ["pending", "running"];
-                let names: Vec<&str> = AgentStatus::VARIANTS.iter().copied().chain(old).collect();
-                json!({"type": "string", "enum": names})
-            },
+            schema: status_names,
         }
+    }
+
+    fn status_names() -> Value {
+        let old = ["pending", "running"];
+        let names: Vec<&str> = AgentStatus::VARIANTS.iter().copied().chain(old).collect();
+        json!({"type": "string", "enum": names})
     }
 
     /// Agent statuses, separated by commas, each once.
@@ -415,7 +417,7 @@ pub mod parse {
         };
         Parser {
             parse,
-            schema: || json!({"type": "string", "description": "One status, or several separated by commas."}),
+            schema: || json!({"type": "array", "items": status_names()}),
         }
     }
 
@@ -462,18 +464,18 @@ pub mod parse {
         }
     }
 
-    /// An integer within bounds: `int_parsing`, `greater_than_equal` or `less_than_equal` otherwise.
+    /// An integer within bounds, in JSON also one that ends in `.0`: `int_parsing`, `greater_than_equal` or
+    /// `less_than_equal` otherwise.
     #[must_use]
     pub fn integer(range: RangeInclusive<i64>) -> impl Parse<i64> {
         let (least, most) = range.into_inner();
         let parse = move |raw: Raw<'_>| {
-            let digits = match raw {
-                Raw::Json(value) => value.get(),
-                Raw::Text(text) => text.trim(),
+            let number = match raw {
+                Raw::Json(value) => value.get().parse().ok().or_else(|| whole(value.get())),
+                Raw::Text(text) => text.trim().parse().ok(),
             };
-            let number: i64 = digits
-                .parse()
-                .map_err(|_| Violation::new("int_parsing", "Input should be a valid integer"))?;
+            let number: i64 = number
+                .ok_or_else(|| Violation::new("int_parsing", "Input should be a valid integer"))?;
             if number < least {
                 let msg = format!("Input should be greater than or equal to {least}");
                 Err(Violation::new("greater_than_equal", msg))
@@ -488,6 +490,18 @@ pub mod parse {
             parse,
             schema: move || json!({"type": "integer", "minimum": least, "maximum": most}),
         }
+    }
+
+    /// The integer that a number like `2000.0` or `2e3` is.
+    fn whole(digits: &str) -> Option<i64> {
+        let number: f64 = digits.parse().ok()?;
+        // Up to here each integer is a float of its own.
+        let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is an integer within bounds"
+        )]
+        exact.then_some(number as i64)
     }
 
     /// An amount of money, a finite number that is not negative: `float_parsing` or `greater_than_equal` otherwise.

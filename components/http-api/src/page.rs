@@ -47,7 +47,7 @@ impl Page {
                     Violation::new("cursor", msg)
                 })
             },
-            schema: || serde_json::json!({"type": "string"}),
+            schema: || serde_json::json!({"type": "string", "pattern": "^[0-9a-f]+$"}),
         };
         Self {
             limit: wanted

@@ -216,6 +216,11 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         if let Some((_, description)) = described.find(|(known, _)| *known == name) {
             parameter["description"] = (*description).into();
         }
+        if parameter["schema"]["type"] == "array" {
+            // Separated by commas.
+            parameter["explode"] = false.into();
+            parameter["description"] = "Only those with one of these.".into();
+        }
         if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == name) {
             parameter["example"] = serde_json::from_str(example).expect("JSON");
         }

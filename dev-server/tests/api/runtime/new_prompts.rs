@@ -8,6 +8,7 @@ use crate::app::{TestApp, id, is_id, is_time, redacted};
 on_every_host! {
     gives_the_new_prompt,
     a_call_that_is_over_can_be_told_at_once,
+    an_integer_may_look_like_a_float,
     gives_all_faults_at_once,
     an_unknown_agent_is_not_found,
     an_unknown_prompt_is_not_found,
@@ -49,6 +50,17 @@ async fn a_call_that_is_over_can_be_told_at_once(app: TestApp) {
         assert_eq!(new[name], *value, "{name}");
     }
     assert_eq!(new["completed_at"], new["created_at"]);
+}
+
+/// As Python writes what it has divided.
+async fn an_integer_may_look_like_a_float(app: TestApp) {
+    let body = json!({
+        "agent_id": agent(&app).await, "prompt_type": "adw", "prompt_text": "", "tokens_input": 2000.0,
+        "latency_ms": 1e5,
+    });
+    let new = app.post(PATH, body).await.json(201);
+    assert_eq!(new["tokens_input"], 2000);
+    assert_eq!(new["latency_ms"], 100_000);
 }
 
 async fn gives_all_faults_at_once(app: TestApp) {
