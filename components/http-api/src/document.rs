@@ -33,7 +33,7 @@ fn add(ctx: &mut GenContext, operation: &mut Operation, location: ParamLocation,
     add_parameters(ctx, operation, parameters);
 }
 
-fn header(ctx: &mut GenContext, operation: &mut Operation, name: &str, schema: Value) {
+fn header(ctx: &mut GenContext, operation: &mut Operation, name: &str, schema: &Value) {
     let fields = json!({"type": "object", "properties": {name: schema}});
     add(ctx, operation, ParamLocation::Header, fields);
 }
@@ -90,7 +90,7 @@ impl<T: FromBody> OperationInput for Once<T> {
             ctx,
             operation,
             "Idempotency-Key",
-            json!({
+            &json!({
                 "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$",
                 "description": "Sent again within a day with the same body, the request gets the first answer and has \
                                 no second effect.",
@@ -106,7 +106,7 @@ impl OperationInput for IfMatch {
             ctx,
             operation,
             "If-Match",
-            json!({"type": "string", "description": "The ETag that the row must still have."}),
+            &json!({"type": "string", "description": "The ETag that the row must still have."}),
         );
     }
 }
