@@ -22,6 +22,7 @@ export class Feed {
   #connected = false;
   #close = () => {};
   #socketAfter = 0;
+  #retry = () => {};
 
   /** `apply` takes the data of each `agent_update`. */
   constructor(apply, onState) {
@@ -29,19 +30,31 @@ export class Feed {
     this.#onState = onState;
   }
 
+  /** Goes on where it stopped for want of a token. */
+  retry() {
+    this.#retry();
+  }
+
   async run() {
     setInterval(() => this.#watch(), 1000);
     for (let failures = 0; ; failures++) {
       const began = performance.now();
       let refused = false;
+      let polled = false;
       try {
-        await this.#follow();
+        polled = await this.#follow();
       } catch (error) {
         console.debug("feed", error);
         refused = error.status === 401;
       }
       this.#connected = false;
-      if (refused) return this.#onState("locked");
+      if (refused) {
+        this.#onState("locked");
+        await new Promise((resolve) => (this.#retry = resolve));
+        continue;
+      }
+      // Nothing was lost: it is only time to look for something better again.
+      if (polled) continue;
       if (performance.now() - began > LONGEST_WAIT) failures = 0;
       this.#onState("reconnecting");
       const wait = Math.min(LONGEST_WAIT, 250 * 2 ** Math.min(failures, 8));
@@ -49,19 +62,20 @@ export class Feed {
     }
   }
 
-  /** Follows until the connection is lost. */
+  /** Follows until the connection is lost. Gives whether there was none, but polling. */
   async #follow() {
     if (performance.now() >= this.#socketAfter) {
-      if (await this.#bySocket()) return;
+      if (await this.#bySocket()) return false;
       // A socket does not say why it did not open. This fails where the server is away, and asks for a token where
       // one is missing.
       const token = api.currentToken();
       await api.get("/api/runtime/agents?limit=1");
-      if (api.currentToken() !== token && (await this.#bySocket())) return;
+      if (api.currentToken() !== token && (await this.#bySocket())) return false;
       this.#socketAfter = performance.now() + RETRY_SOCKET;
     }
-    if (await this.#byEvents()) return;
+    if (await this.#byEvents()) return false;
     await this.#byPolling();
+    return true;
   }
 
   /** Whether there was a connection. */
@@ -110,10 +124,12 @@ export class Feed {
       throw error;
     }
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
-    const decoder = new TextDecoderStream();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
-    for await (const chunk of response.body.pipeThrough(decoder)) {
-      const events = (rest + chunk).split(/\r?\n\r?\n/);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return true;
+      const events = (rest + value).split(/\r?\n\r?\n/);
       rest = events.pop();
       for (const event of events) {
         const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
@@ -122,7 +138,6 @@ export class Feed {
         else this.#heard = performance.now();
       }
     }
-    return true;
   }
 
   async #byPolling() {
