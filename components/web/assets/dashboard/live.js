@@ -113,30 +113,36 @@ export class Feed {
     this.#close = () => abort.abort();
     const headers = { Accept: "text/event-stream" };
     if (this.#seq !== null) headers["Last-Event-ID"] = String(this.#seq);
-    let response;
+    const path = `/api/runtime/events?${this.#query()}`;
+    let opened = false;
+    // What lies between us and the server may hold events back for ever.
+    const timer = setTimeout(() => opened || abort.abort(), OPENS_WITHIN);
     try {
-      response = await api.send("GET", `/api/runtime/events?${this.#query()}`, undefined, {
-        signal: abort.signal,
-        headers,
-      });
-    } catch (error) {
-      if (error.status === 404 || error.status === 405) return false;
-      throw error;
-    }
-    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return true;
-      const events = (rest + value).split(/\r?\n\r?\n/);
-      rest = events.pop();
-      for (const event of events) {
-        const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-        if (lines.length > 0) this.#take(JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n")));
-        // A comment is a sign of life too.
-        else this.#heard = performance.now();
+      const response = await api.send("GET", path, undefined, { signal: abort.signal, headers });
+      if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return opened;
+        const events = (rest + value).split(/\r?\n\r?\n/);
+        rest = events.pop();
+        for (const event of events) {
+          const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+          // A comment is a sign of life too.
+          this.#heard = performance.now();
+          if (lines.length === 0) continue;
+          opened = true;
+          this.#take(JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n")));
+        }
       }
+    } catch (error) {
+      // An answer that is no stream, or none in time: there are no events here.
+      const refused = error.status > 0 && error.status !== 401;
+      if (!opened && (refused || abort.signal.aborted)) return false;
+      throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
