@@ -27,9 +27,8 @@ async fn without_websocket_the_board_is_still_up_to_date() {
     browser
         .goto(&format!("http://{}/dashboard", server.address()))
         .await;
-    browser
-        .until("['live', 'polling'].includes(document.getElementById('badge').dataset.state)")
-        .await;
+    // By Server-Sent Events.
+    browser.until_badge("live").await;
     python(&path, "agent('a1', 'Planner')");
     browser.until_text(&card("planning", "a1"), "Planner").await;
     python(
