@@ -199,6 +199,9 @@ export function mount(root, first) {
       next = following;
       list.append(...rows.map(show));
       older.hidden = next === null;
+      // Whose end is still in sight is told of again.
+      end.unobserve(older);
+      end.observe(older);
     } catch (error) {
       if (error.name !== "AbortError") notify.failed("Older entries cannot be read", error);
     }
