@@ -1,6 +1,9 @@
 //! What a person can do on the board.
 
+use serde_json::json;
+
 use crate::board::{Setup, card};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn a_definition_is_made_and_faults_are_shown_where_they_are() {
@@ -79,5 +82,38 @@ async fn a_token_is_asked_for_and_kept() {
     setup
         .browser
         .close_but_for(&["401", "Authentication failed"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_longer_taken_is_asked_for_anew() {
+    let Some(mut setup) = Setup::with(&[("API_TOKEN", "old")]).await else {
+        return;
+    };
+    let port = setup.server.address().port().to_string();
+    let browser = &setup.browser;
+    browser.type_into("dialog [name=token]", "old").await;
+    browser.click("dialog [type=submit]").await;
+    browser.until_badge("live").await;
+    browser.run("window.same = true").await;
+    setup.server.signal("TERM");
+    setup.server.wait();
+    let path = setup.folder.path().join("test.db");
+    setup.server = Server::start(&path, &[("API_TOKEN", "new"), ("WEBSOCKET_PORT", &port)]);
+    let browser = &setup.browser;
+    browser.until_text("dialog", "does not take").await;
+    // Who has none is left alone, and may change his mind.
+    browser.click("dialog .quiet").await;
+    browser.until_badge("no token").await;
+    browser.click("#unlock").await;
+    browser.type_into("dialog [name=token]", "new").await;
+    browser.click("dialog [type=submit]").await;
+    browser.until_badge("live").await;
+    setup.python("agent('a1', 'Planner')");
+    browser.until_text(&card("planning", "a1"), "Planner").await;
+    assert_eq!(browser.run("return window.same").await, json!(true));
+    setup
+        .browser
+        .close_but_for(&["401", "Authentication failed", "ERR_CONNECTION_REFUSED"])
         .await;
 }

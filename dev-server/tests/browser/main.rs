@@ -12,6 +12,7 @@
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod support;
 
+mod access;
 mod actions;
 mod board;
 mod browser;

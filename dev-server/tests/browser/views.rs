@@ -41,6 +41,78 @@ async fn a_session_shows_its_agents_as_a_tree() {
     setup.browser.close().await;
 }
 
+#[tokio::test]
+async fn a_session_may_have_any_name() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    let browser = &setup.browser;
+    let long = "x".repeat(255);
+    for (number, name) in ["a/b?c#d%20e&f=g+h", " %", "..%2f", &long]
+        .iter()
+        .enumerate()
+    {
+        setup.python(&format!(
+            "agent('a{number}', 'Planner', session='{name}', cost_usd=1.25)"
+        ));
+        browser.run("location.hash = '#/board'").await;
+        browser.click(&format!(".card[data-id=a{number}] a")).await;
+        browser
+            .until(&format!(
+                "document.querySelector('main.session h1').textContent === '{name}'"
+            ))
+            .await;
+        browser.until_text(".tree", "Planner").await;
+        browser.until_text(".head .facts", "$1.25").await;
+        browser.reload().await;
+        browser.until_text(".head .facts", "$1.25").await;
+        browser.run("location.hash = '#/sessions'").await;
+        browser
+            .until(&format!("[...document.querySelectorAll('tbody a')].some((link) => link.textContent === '{name}')"))
+            .await;
+    }
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_deleted_while_it_is_shown_is_said_to_be() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(SESSION);
+    let browser = &setup.browser;
+    browser
+        .goto(&setup.url("/dashboard#/sessions/demo?agent=a3"))
+        .await;
+    browser.until_text(".agent h2", "Tester").await;
+    browser.until_badge("live").await;
+    setup.python("db.execute(\"DELETE FROM agents WHERE id = 'a3'\")");
+    browser.until_text("#notes", "Tester a3 is deleted").await;
+    browser
+        .until("!document.querySelector('.tree [data-id=a3]')")
+        .await;
+    browser.until_text(".agent h2", "Orchestrator").await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_emptied_is_shown_so_and_goes_on() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(&format!(
+        "agent('a1', 'Planner')\n{ENTRIES}\nlog('the first')"
+    ));
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs'").await;
+    browser.until_text(".entries", "the first").await;
+    setup.python("db.execute('DELETE FROM agent_logs')");
+    browser.until_text(".note", "No entry matches").await;
+    setup.python(&format!("{ENTRIES}\nlog('the second')"));
+    browser.until_text(".entries", "the second").await;
+    setup.browser.close().await;
+}
+
 const ENTRIES: &str = "
 def log(message, level='INFO'):
     db.execute('INSERT INTO agent_logs (agent_id, log_level, log_type, message) VALUES (?, ?, ?, ?)', ('a1', level, 'milestone', message))
@@ -118,6 +190,7 @@ async fn narrow_screens_need_no_sideways_scrolling() {
         return;
     };
     setup.python(SESSION);
+    setup.python("agent('a9', 'N' * 255, session='s' * 255, error_message='e' * 500)");
     let browser = &setup.browser;
     browser.narrow().await;
     for view in ["board", "sessions", "sessions/demo", "logs", "charts"] {

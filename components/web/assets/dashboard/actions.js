@@ -75,7 +75,8 @@ export async function askForToken(again) {
   return given ? token.value.trim() : null;
 }
 
-function nameOf(agent) {
+/** An agent in a sentence. */
+export function nameOf(agent) {
   return `${agent.name ?? "Agent"} ${shortId(agent.id)}`;
 }
 

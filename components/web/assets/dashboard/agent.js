@@ -30,10 +30,15 @@ export function mount(root, agent, gone) {
   let open = true;
   let steps = [];
   let most = FIRST_PROMPTS;
+  let said = "";
   root.append(head, error, facts, history.element, prompts.element, logs.element, data);
 
   function showHead() {
     const asked = store.isCancelling(agent.id) || agent.cancel_requested;
+    // Buttons that are made anew while somebody presses them are never clicked.
+    const now = JSON.stringify([agent.name, agent.status, asked, agent.error_message]);
+    if (now === said) return;
+    said = now;
     const stop = h("button", {
       type: "button",
       text: asked ? "Asked to stop" : "Request cancel",
@@ -125,15 +130,22 @@ export function mount(root, agent, gone) {
         ),
       );
     } catch (problem) {
-      if (problem.status === 404 && open) setText(error, "This agent is deleted.");
+      if (!open) return;
+      error.hidden = false;
+      setText(error, problem.status === 404 ? "This agent is deleted." : `Cannot be read: ${problem.message}`);
+      said = "";
     }
   }
 
   async function fill(into, from, show) {
     try {
       const rows = await api.get(from);
-      if (open) show(rows);
+      const text = JSON.stringify(rows);
+      // What is open or being pressed stays, where there is nothing new.
+      if (open && text !== into.text) show(rows);
+      into.text = text;
     } catch (problem) {
+      into.text = "";
       into.body.replaceChildren(h("p", { class: "note", text: `Cannot be read: ${problem.message}` }));
     }
   }
@@ -155,6 +167,7 @@ export function mount(root, agent, gone) {
 
   function showMore() {
     most = MOST_PROMPTS;
+    prompts.text = "";
     load();
   }
 
@@ -176,6 +189,7 @@ export function mount(root, agent, gone) {
 
   function tick(now) {
     setText(age, span(duration(agent, now)));
+    if (steps.length > 0 && !isFinished(agent.status)) history.body.replaceChildren(timeline(steps, agent));
   }
 
   const reload = throttled(load, LEAST_PAUSE);
@@ -201,7 +215,7 @@ export function mount(root, agent, gone) {
 
 function part(title) {
   const body = h("div");
-  return { body, element: h("section", {}, h("h3", { text: title }), body) };
+  return { body, text: "", element: h("section", {}, h("h3", { text: title }), body) };
 }
 
 function nothing(text) {
@@ -241,7 +255,8 @@ function timeline(steps, agent) {
       h("span", { class: "age", text: last }),
     );
   });
-  return h("div", {}, picture, h("ol", { class: "steps" }, words));
+  // Where no status lasted, there is nothing to draw to scale.
+  return h("div", {}, whole > 1 && picture, h("ol", { class: "steps" }, words));
 }
 
 function prompt(row, open) {

@@ -20,6 +20,11 @@ export function onTokenWanted(ask) {
   askForToken = ask;
 }
 
+/** Asks for a token again, the next time that one is wanted, though the person had none. */
+export function askAgain() {
+  declined = false;
+}
+
 export function currentToken() {
   return token;
 }

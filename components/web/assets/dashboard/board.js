@@ -90,6 +90,7 @@ export function mount(root, params) {
     },
     unmount() {
       unlisten();
+      filter.unmount();
       narrow.removeEventListener("change", redraw);
     },
   };
@@ -199,14 +200,15 @@ class Totals {
       sessions.add(agent.session_id);
     }
     const texts = {
-      Agents: count(store.size()),
+      Agents: `${count(store.size())}${store.isPartial() ? "+" : ""}`,
       Running: count(running),
       Completed: count(done),
       Failed: count(failed),
     };
     Object.assign(texts, { Sessions: count(sessions.size), Cost: money(cost) });
     for (const [name, text] of Object.entries(texts)) setText(this.#values.get(name), text);
-    this.element.title = `${plural(store.size(), "agent")} in ${plural(sessions.size, "session")}`;
+    const older = store.isPartial() ? "; older agents come with their next change" : "";
+    this.element.title = `${plural(store.size(), "agent")} in ${plural(sessions.size, "session")}${older}`;
   }
 }
 

@@ -108,5 +108,5 @@ export function filterBar(first) {
   }
 
   route(first);
-  return { element, route, update, statuses: () => statusesOf(params) };
+  return { element, route, update, statuses: () => statusesOf(params), unmount: typed.stop };
 }

@@ -6,6 +6,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
   hourCycle: "h23",
 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** 42s, 3m 12s, 2h 05m, 3d 4h. */
@@ -28,14 +29,7 @@ export function money(dollars) {
 
 /** 950, 12.3k, 4.5M. */
 export function count(number) {
-  for (const [unit, letter] of [
-    [1e9, "B"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ]) {
-    if (Math.abs(number) >= unit) return `${(number / unit).toFixed(1).replace(/\.0$/, "")}${letter}`;
-  }
-  return String(Math.round(number ?? 0));
+  return compact.format(number ?? 0).replace("K", "k");
 }
 
 /** 820 ms, 8.2 s. */

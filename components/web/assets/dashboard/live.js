@@ -22,6 +22,7 @@ export class Feed {
   #connected = false;
   #close = () => {};
   #socketAfter = 0;
+  #retry = () => {};
 
   /** `apply` takes the data of each `agent_update`. */
   constructor(apply, onState) {
@@ -29,19 +30,31 @@ export class Feed {
     this.#onState = onState;
   }
 
+  /** Goes on where it stopped for want of a token. */
+  retry() {
+    this.#retry();
+  }
+
   async run() {
     setInterval(() => this.#watch(), 1000);
     for (let failures = 0; ; failures++) {
       const began = performance.now();
       let refused = false;
+      let polled = false;
       try {
-        await this.#follow();
+        polled = await this.#follow();
       } catch (error) {
         console.debug("feed", error);
         refused = error.status === 401;
       }
       this.#connected = false;
-      if (refused) return this.#onState("locked");
+      if (refused) {
+        this.#onState("locked");
+        await new Promise((resolve) => (this.#retry = resolve));
+        continue;
+      }
+      // Nothing was lost: it is only time to look for something better again.
+      if (polled) continue;
       if (performance.now() - began > LONGEST_WAIT) failures = 0;
       this.#onState("reconnecting");
       const wait = Math.min(LONGEST_WAIT, 250 * 2 ** Math.min(failures, 8));
@@ -49,19 +62,20 @@ export class Feed {
     }
   }
 
-  /** Follows until the connection is lost. */
+  /** Follows until the connection is lost. Gives whether there was none, but polling. */
   async #follow() {
     if (performance.now() >= this.#socketAfter) {
-      if (await this.#bySocket()) return;
+      if (await this.#bySocket()) return false;
       // A socket does not say why it did not open. This fails where the server is away, and asks for a token where
       // one is missing.
       const token = api.currentToken();
       await api.get("/api/runtime/agents?limit=1");
-      if (api.currentToken() !== token && (await this.#bySocket())) return;
+      if (api.currentToken() !== token && (await this.#bySocket())) return false;
       this.#socketAfter = performance.now() + RETRY_SOCKET;
     }
-    if (await this.#byEvents()) return;
+    if (await this.#byEvents()) return false;
     await this.#byPolling();
+    return true;
   }
 
   /** Whether there was a connection. */
@@ -99,30 +113,37 @@ export class Feed {
     this.#close = () => abort.abort();
     const headers = { Accept: "text/event-stream" };
     if (this.#seq !== null) headers["Last-Event-ID"] = String(this.#seq);
-    let response;
+    const path = `/api/runtime/events?${this.#query()}`;
+    let opened = false;
+    // What lies between us and the server may hold events back for ever.
+    const timer = setTimeout(() => opened || abort.abort(), OPENS_WITHIN);
     try {
-      response = await api.send("GET", `/api/runtime/events?${this.#query()}`, undefined, {
-        signal: abort.signal,
-        headers,
-      });
-    } catch (error) {
-      if (error.status === 404 || error.status === 405) return false;
-      throw error;
-    }
-    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
-    const decoder = new TextDecoderStream();
-    let rest = "";
-    for await (const chunk of response.body.pipeThrough(decoder)) {
-      const events = (rest + chunk).split(/\r?\n\r?\n/);
-      rest = events.pop();
-      for (const event of events) {
-        const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-        if (lines.length > 0) this.#take(JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n")));
-        // A comment is a sign of life too.
-        else this.#heard = performance.now();
+      const response = await api.send("GET", path, undefined, { signal: abort.signal, headers });
+      if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return opened;
+        const events = (rest + value).split(/\r?\n\r?\n/);
+        rest = events.pop();
+        for (const event of events) {
+          const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+          // A comment is a sign of life too.
+          this.#heard = performance.now();
+          if (lines.length === 0) continue;
+          opened = true;
+          this.#take(JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n")));
+        }
       }
+    } catch (error) {
+      // An answer that is no stream, or none in time: there are no events here.
+      const refused = error.status > 0 && error.status !== 401;
+      if (!opened && (refused || abort.signal.aborted)) return false;
+      throw error;
+    } finally {
+      clearTimeout(timer);
     }
-    return true;
   }
 
   async #byPolling() {

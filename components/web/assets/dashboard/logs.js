@@ -124,7 +124,7 @@ export function mount(root, first) {
       const rows = await since(begun, signal);
       if (signal.aborted) return;
       newest = Math.max(newest, ...rows.map((row) => row.id));
-      waiting.unshift(...rows);
+      waiting = [...rows, ...waiting].slice(0, MOST_LINES);
       if (begun || (!paused && box.scrollTop < 8)) flush();
       showWaiting();
       note.textContent = list.childElementCount === 0 ? "No entry matches." : "";
@@ -141,6 +141,11 @@ export function mount(root, first) {
     let from = path();
     for (let pages = 0; from && pages < MOST_PAGES; pages++) {
       const { rows, next: following } = await api.page(from, { signal });
+      // Ids only grow: the newest entries were deleted, or the database is another one.
+      if (!begun && pages === 0 && (rows[0]?.id ?? 0) < newest) {
+        restart();
+        return [];
+      }
       const fresh = rows.filter((row) => row.id > newest);
       found.push(...fresh);
       if (begun) next = following;
@@ -194,6 +199,9 @@ export function mount(root, first) {
       next = following;
       list.append(...rows.map(show));
       older.hidden = next === null;
+      // Whose end is still in sight is told of again.
+      end.unobserve(older);
+      end.observe(older);
     } catch (error) {
       if (error.name !== "AbortError") notify.failed("Older entries cannot be read", error);
     }
@@ -219,6 +227,7 @@ export function mount(root, first) {
       abort.abort();
       clearTimeout(timer);
       end.disconnect();
+      typed.stop();
       unlisten();
     },
   };

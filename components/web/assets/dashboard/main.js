@@ -14,22 +14,26 @@ import { mount as session } from "./session.js";
 import { mount as sessions } from "./sessions.js";
 
 const VIEWS = { board, sessions, session, logs, charts };
+/** What an address may name; `session` is `sessions` with an id. */
+const PLAIN = ["board", "sessions", "logs", "charts"];
 const WORDS = {
   live: ["live", "Every change shows as it happens"],
   polling: ["polling", "This host has no live feed: the list is read every few seconds"],
   stale: ["stale", "The server reads no changes at the moment: what is shown may be old"],
-  locked: ["no token", "The server wants a token: load the page again to give one"],
+  locked: ["no token", "The server wants a token: what is shown may be old"],
   reconnecting: ["reconnecting", "The connection is lost: what is shown may be old"],
 };
 
 const main = document.getElementById("main");
 const badge = document.getElementById("badge");
+const unlock = document.getElementById("unlock");
+const feed = new Feed(store.apply, showState);
 let shown = { name: "", id: "", view: null };
 
 /** Shows what the address says. A view that is shown already is only told. */
 function route() {
   const { view, id, params } = read();
-  const name = view === "sessions" && id ? "session" : view in VIEWS ? view : "board";
+  const name = view === "sessions" && id ? "session" : PLAIN.includes(view) ? view : "board";
   if (shown.name === name && shown.id === id) return shown.view.route(params);
   shown.view?.unmount();
   main.replaceChildren();
@@ -50,6 +54,7 @@ function showState(state) {
   badge.dataset.state = state;
   setText(badge, WORDS[state][0]);
   badge.title = WORDS[state][1];
+  unlock.hidden = state !== "locked";
 }
 
 function changeTheme() {
@@ -63,6 +68,10 @@ function changeTheme() {
 api.onTokenWanted(askForToken);
 document.getElementById("theme").addEventListener("click", changeTheme);
 document.getElementById("new-definition").addEventListener("click", newDefinition);
+unlock.addEventListener("click", () => {
+  api.askAgain();
+  feed.retry();
+});
 document.querySelector(".skip").addEventListener("click", (event) => {
   // The part after `#` is ours.
   event.preventDefault();
@@ -82,4 +91,4 @@ addEventListener("unhandledrejection", ({ reason }) => {
 setInterval(() => shown.view?.tick?.(), 1000);
 
 route();
-new Feed(store.apply, showState).run();
+feed.run();

@@ -1,9 +1,11 @@
 // One session: its agents as a tree, and one of them in full.
 
 import * as api from "./api.js";
+import { nameOf } from "./actions.js";
 import { mount as mountAgent } from "./agent.js";
 import { h, icon, setText, throttled } from "./dom.js";
 import { count, money, shortId, span, time } from "./format.js";
+import * as notify from "./notify.js";
 import { to } from "./route.js";
 import { tally } from "./sessions.js";
 import { duration } from "./status.js";
@@ -45,6 +47,8 @@ export function mount(root, params, id) {
         api.get(`/api/runtime/agents?${query}`),
         api.get("/api/agents?limit=1000"),
       ]);
+      // Who is gone meanwhile is not listed any more.
+      agents.clear();
       const names = new Map(definitions.map((definition) => [definition.id, definition.name]));
       for (const row of rows) take({ ...row, name: names.get(row.orchestrator_agent_id) ?? null });
     } catch (error) {
@@ -138,6 +142,7 @@ export function mount(root, params, id) {
       if (agent ? agent.session_id !== id : !known) continue;
       touched = true;
       if (!agent) agents.delete(key);
+      if (!agent && key === shown?.id) notify.done(`${nameOf(known)} is deleted`);
       else take(agent);
       structure ||= !agent || !known || known.parent_agent_id !== agent.parent_agent_id;
       if (agent) nodes.get(key)?.update(agents.get(key));

@@ -34,8 +34,20 @@ export function mount(root) {
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions" }, table),
     more,
   );
+  const drawn = new Map();
   let next = null;
   let extended = false;
+
+  /** The row of a session: the same one, as long as it says the same, for who is about to click it. */
+  function line(session) {
+    const text = JSON.stringify(session);
+    let known = drawn.get(session.session_id);
+    if (known?.text !== text) {
+      known = { text, row: newLine(session) };
+      drawn.set(session.session_id, known);
+    }
+    return known.row;
+  }
 
   async function load() {
     try {
@@ -45,7 +57,9 @@ export function mount(root) {
       const known = new Set(rows.map((row) => row.session_id));
       // What was loaded beyond the first page stays.
       const rest = extended ? [...body.children].filter((row) => !known.has(row.dataset.session)) : [];
+      const focused = document.activeElement;
       body.replaceChildren(...rows.map(line), ...rest);
+      if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
       if (!extended) next = following;
       more.hidden = next === null;
     } catch (error) {
@@ -77,8 +91,9 @@ export function mount(root) {
   };
 }
 
-function line(session) {
-  const link = h("a", { href: to("sessions", session.session_id), text: session.session_id });
+function newLine(session) {
+  const name = session.session_id;
+  const link = h("a", { href: to("sessions", name), title: name, text: name });
   const cell = (text) => h("td", { class: "number", text });
   return h(
     "tr",

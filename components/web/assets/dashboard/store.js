@@ -6,6 +6,8 @@
 import { isFinished } from "./status.js";
 
 const LEAST_PAUSE = 100;
+/** The feed and the API list so many agents, the newest. */
+const MOST_LISTED = 1000;
 
 const agents = new Map();
 const listeners = new Set();
@@ -17,6 +19,7 @@ let entries = 0;
 /** The server's clock minus ours, so that ages are right where one of the two is wrong. */
 let offset = 0;
 let loaded = false;
+let partial = false;
 const cancelling = new Set();
 
 export const get = (id) => agents.get(id);
@@ -26,6 +29,8 @@ export const size = () => agents.size;
 /** Whether there was a first list: before it, an empty board says nothing. */
 export const isLoaded = () => loaded;
 export const now = () => Date.now() + offset;
+/** Whether there may be older agents than the feed lists. */
+export const isPartial = () => partial;
 export const isCancelling = (id) => cancelling.has(id);
 
 /** Calls `listener(changedIds, whole)` after changes; `whole` where everything may be another. Gives its end. */
@@ -42,6 +47,7 @@ export function apply({ agents: rows, removed, snapshot, timestamp }) {
     for (const id of agents.keys()) if (!listed.has(id)) forget(id);
     whole = true;
     loaded = true;
+    partial = rows.length >= MOST_LISTED;
   }
   // The oldest change first, so that the newest is on top of its column.
   const ordered = whole ? rows.toSorted((a, b) => entered(a).localeCompare(entered(b))) : rows;
@@ -61,7 +67,7 @@ function put(row) {
   const known = agents.get(row.id);
   // A card keeps its place until its status changes.
   row.place = known?.status === row.status ? known.place : ++entries;
-  row.search = `${row.name} ${row.session_id} ${row.id} ${row.error_message ?? ""}`.toLowerCase();
+  row.search = `${row.name ?? ""} ${row.session_id} ${row.id} ${row.error_message ?? ""}`.toLowerCase();
   if (isFinished(row.status)) cancelling.delete(row.id);
   agents.set(row.id, row);
   changed.add(row.id);
