@@ -21,7 +21,8 @@ async fn sums_up_its_agents(app: TestApp) {
     let definition = app.definition("Builder").await;
     let first = app.agent(&definition, "s").await;
     let second = app.agent(&definition, "s").await;
-    app.agent(&definition, "other").await;
+    // Before the other in the list, also if both start in the same millisecond.
+    app.agent(&definition, "t").await;
     let change = json!({"status": "completed", "cost_usd": 0.1});
     app.patch(&format!("/api/runtime/agents/{first}"), change)
         .await;
