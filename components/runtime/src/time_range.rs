@@ -1,38 +1,63 @@
-//! How log entries between two times are found.
+//! Lists of log entries between two times.
 //!
 //! They are listed by `id`, which goes about as their times do, but not quite: several clocks write them. To look for
 //! entries of a certain time in the order of the list may so mean to pass by all others. Where a time has few entries,
 //! they are found by the index of the times instead, and then sorted.
 
-use database::{Connection, Error, Value};
+use database::{Connection, Error, Select, Value};
 use domain::Timestamp;
 
 /// The most entries that are sorted.
 const FEW: i64 = 10_000;
 
-/// Whether `table` has few entries between two times. Without either time it is not asked, and the answer is no.
-pub(crate) fn is_short(
+const SINCE: &str = "replace(created_at, ' ', 'T') >= ?";
+const UNTIL: &str = "replace(created_at, ' ', 'T') < ?";
+
+/// A table of log entries.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// The same for a `FROM`, to be read by the index of the times.
+    pub(crate) by_time: &'static str,
+}
+
+/// Starts a list of the entries between two times, if these are given.
+pub(crate) fn select(
     db: &dyn Connection,
-    table: &'static str,
+    columns: &'static str,
+    table: &Table,
     since: Option<&Timestamp>,
     until: Option<&Timestamp>,
+) -> Result<Select, Error> {
+    let bounds: Vec<(&'static str, &str)> = [(SINCE, since), (UNTIL, until)]
+        .into_iter()
+        .filter_map(|(condition, time)| Some((condition, time?.lower_bound())))
+        .collect();
+    let from = if !bounds.is_empty() && are_few(db, table, &bounds)? {
+        table.by_time
+    } else {
+        table.name
+    };
+    let select = Select::new(columns, from);
+    Ok(bounds
+        .into_iter()
+        .fold(select, |select, (condition, time)| {
+            select.filter(condition, Some(time))
+        }))
+}
+
+/// Whether few entries are within the bounds. The index of the times alone answers this.
+fn are_few(
+    db: &dyn Connection,
+    table: &Table,
+    bounds: &[(&'static str, &str)],
 ) -> Result<bool, Error> {
-    if since.is_none() && until.is_none() {
-        return Ok(false);
-    }
-    // The index alone answers this.
-    let mut sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE true");
-    let mut parameters: Vec<Value> = Vec::new();
-    for (sign, time) in [(">=", since), ("<", until)] {
-        if let Some(time) = time {
-            parameters.push(time.lower_bound().into());
-            let place = parameters.len();
-            sql.push_str(&format!(
-                " AND replace(created_at, ' ', 'T') {sign} ?{place}"
-            ));
-        }
-    }
-    sql.push_str(&format!(" LIMIT {FEW} + 1)"));
+    let conditions: Vec<&str> = bounds.iter().map(|(condition, _)| *condition).collect();
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT {FEW} + 1)",
+        table.name,
+        conditions.join(" AND ")
+    );
+    let parameters: Vec<Value> = bounds.iter().map(|(_, time)| (*time).into()).collect();
     let rows = db.execute(&sql, &parameters)?;
     let count = rows.into_iter().next().map(|mut row| row.integer());
     Ok(count.is_some_and(|count| count <= FEW))

@@ -96,6 +96,26 @@ async fn an_agent_that_is_deleted_while_it_is_shown_is_said_to_be() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_deleted_beside_the_one_shown_leaves_the_tree() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(SESSION);
+    let browser = &setup.browser;
+    browser
+        .goto(&setup.url("/dashboard#/sessions/demo?agent=a1"))
+        .await;
+    browser.until_text(".tree", "Tester").await;
+    browser.until_badge("live").await;
+    setup.python("db.execute(\"DELETE FROM agents WHERE id = 'a3'\")");
+    browser
+        .until("!document.querySelector('.tree [data-id=a3]')")
+        .await;
+    browser.until_text(".agent h2", "Orchestrator").await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
 async fn a_log_that_was_emptied_is_shown_so_and_goes_on() {
     let Some(setup) = Setup::new().await else {
         return;

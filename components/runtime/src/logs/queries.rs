@@ -3,12 +3,12 @@
 //! Newest means the highest `id`: the order in which entries arrived, which several writers' clocks do not disturb.
 //! Every index of the table ends in `id`, so each filter alone finds its newest entries without reading others.
 
-use database::{Connection, Constraint, DELETE_OLD_LOGS, Error, Keyset, Paged, Row, Select, Value};
+use database::{Connection, Constraint, DELETE_OLD_LOGS, Error, Keyset, Paged, Row, Value};
 use domain::{Json, Timestamp};
 use http_api::ApiError;
 
 use super::model::{Entry, NewEntry, Search};
-use crate::time_range::is_short;
+use crate::time_range::{self, Table};
 
 /// How many entries one transaction deletes.
 const STEP: usize = 1000;
@@ -32,6 +32,11 @@ fn entry(mut row: Row) -> Entry {
     }
 }
 
+const TABLE: Table = Table {
+    name: "agent_logs",
+    by_time: "agent_logs INDEXED BY idx_agent_logs_created",
+};
+
 const BY_ID: Keyset = Keyset {
     key: "id",
     tie: None,
@@ -39,12 +44,7 @@ const BY_ID: Keyset = Keyset {
 
 pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>, Error> {
     let (since, until) = (search.since.as_ref(), search.until.as_ref());
-    let from = if is_short(db, "agent_logs", since, until)? {
-        "agent_logs INDEXED BY idx_agent_logs_created"
-    } else {
-        "agent_logs"
-    };
-    Select::new(columns!(), from)
+    time_range::select(db, columns!(), &TABLE, since, until)?
         .filter("log_level = ?", search.level.map(<&str>::from))
         .filter("log_type = ?", search.log_type.map(<&str>::from))
         .filter("agent_id = ?", search.agent_id.as_deref())
@@ -53,14 +53,6 @@ pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>,
             search.session_id.as_deref(),
         )
         .filter("instr(lower(message), lower(?))", search.q.as_deref())
-        .filter(
-            "replace(created_at, ' ', 'T') >= ?",
-            since.map(Timestamp::lower_bound),
-        )
-        .filter(
-            "replace(created_at, ' ', 'T') < ?",
-            until.map(Timestamp::lower_bound),
-        )
         .page(db, BY_ID, search.page.window(), entry)
 }
 

@@ -1,10 +1,10 @@
 //! The SQL of `/api/runtime/system-logs`.
 
-use database::{Connection, Error, Keyset, Paged, Row, Select, Value};
+use database::{Connection, Error, Keyset, Paged, Row, Value};
 use domain::{Json, Timestamp};
 
 use super::model::{Entry, NewEntry, Search};
-use crate::time_range::is_short;
+use crate::time_range::{self, Table};
 
 /// The columns in the order in which [`entry`] reads them.
 macro_rules! columns {
@@ -24,6 +24,11 @@ fn entry(mut row: Row) -> Entry {
     }
 }
 
+const TABLE: Table = Table {
+    name: "system_logs",
+    by_time: "system_logs INDEXED BY idx_system_logs_created",
+};
+
 const BY_ID: Keyset = Keyset {
     key: "id",
     tie: None,
@@ -31,23 +36,10 @@ const BY_ID: Keyset = Keyset {
 
 pub(crate) fn list(db: &dyn Connection, search: &Search) -> Result<Paged<Entry>, Error> {
     let (since, until) = (search.since.as_ref(), search.until.as_ref());
-    let from = if is_short(db, "system_logs", since, until)? {
-        "system_logs INDEXED BY idx_system_logs_created"
-    } else {
-        "system_logs"
-    };
-    Select::new(columns!(), from)
+    time_range::select(db, columns!(), &TABLE, since, until)?
         .filter("log_level = ?", search.level.map(<&str>::from))
         .filter("component = ?", search.component.as_deref())
         .filter("instr(lower(message), lower(?))", search.q.as_deref())
-        .filter(
-            "replace(created_at, ' ', 'T') >= ?",
-            since.map(Timestamp::lower_bound),
-        )
-        .filter(
-            "replace(created_at, ' ', 'T') < ?",
-            until.map(Timestamp::lower_bound),
-        )
         .page(db, BY_ID, search.page.window(), entry)
 }
 

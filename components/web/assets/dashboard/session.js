@@ -141,12 +141,16 @@ export function mount(root, params, id) {
       const known = agents.get(key);
       if (agent ? agent.session_id !== id : !known) continue;
       touched = true;
-      if (!agent) agents.delete(key);
-      if (!agent && key === shown?.id) notify.done(`${nameOf(known)} is deleted`);
-      else take(agent);
-      structure ||= !agent || !known || known.parent_agent_id !== agent.parent_agent_id;
-      if (agent) nodes.get(key)?.update(agents.get(key));
-      if (key === shown?.id && agent) shown.update(agents.get(key));
+      if (!agent) {
+        agents.delete(key);
+        structure = true;
+        if (key === shown?.id) notify.done(`${nameOf(known)} is deleted`);
+        continue;
+      }
+      take(agent);
+      structure ||= known?.parent_agent_id !== agent.parent_agent_id;
+      nodes.get(key)?.update(agents.get(key));
+      if (key === shown?.id) shown.update(agents.get(key));
     }
     if (structure) draw();
     if (touched) summary();
