@@ -7,14 +7,17 @@
 //!
 //! Two adapters: Spin's SQLite interface inside a component (`spin`), rusqlite outside of one (`native`).
 
+pub mod change_log;
+pub mod check;
+pub mod deletions;
 mod error;
-mod leases;
+pub mod leases;
+pub mod log_blocks;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
-mod retention;
+mod page;
 mod row;
-mod select;
 #[cfg(target_family = "wasm")]
 mod spin;
 
@@ -24,14 +27,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use error::{Constraint, Error};
-pub use leases::{NEXT_LEASE_END, REAP};
-pub use migrate::{MIGRATIONS, SCHEMA_VERSION, statements};
-pub use retention::DELETE_OLD_LOGS;
+pub use migrate::{MIGRATIONS, SCHEMA_VERSION, steps};
+pub use page::{Condition, List, Page, Window};
 pub use row::{Row, Value};
-pub use select::{Keyset, Paged, Select, Window};
 
 /// How long a request waits for the write lock before it answers 503.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// First pause between two tries for the write lock; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -84,7 +85,8 @@ impl Database {
         Self::new(spin::Spin::default())
     }
 
-    /// Runs queries that change nothing. `job` may run again while the database is busy.
+    /// Runs queries that change nothing, all of which see the same state of the database. `job` may run again while the
+    /// database is busy.
     ///
     /// # Errors
     /// What `job` gives, or an [`Error`] of the database.
@@ -93,19 +95,28 @@ impl Database {
         mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.prepare().await?;
-        self.patiently(&mut job).await
+        self.retry_while_busy(&mut |connection| transaction(connection, "BEGIN", &mut job))
+            .await
     }
 
-    /// Runs a `job` that changes something by one statement, which commits by itself. That saves the two statements of
-    /// a transaction. Whatever else `job` runs only reads, and may see what others have written in between.
+    /// Runs a `job` of one statement, which needs no transaction around it to be whole: a query that sees one state of the
+    /// database, or a change that commits by itself.
     ///
     /// # Errors
-    /// What `job` gives, or an [`Error`] of the database; then nothing was written.
-    pub async fn write_one<T, E: From<Error>>(
+    /// What `job` gives, or an [`Error`] of the database; then nothing was written. [`Error::Statement`] for a second
+    /// statement.
+    pub async fn one<T, E: From<Error>>(
         &self,
-        job: impl FnMut(&dyn Connection) -> Result<T, E>,
+        mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.read(job).await
+        self.prepare().await?;
+        self.retry_while_busy(&mut |connection| {
+            job(&OneStatement {
+                connection,
+                used: std::cell::Cell::new(false),
+            })
+        })
+        .await
     }
 
     /// Runs `job` in a transaction that holds the write lock from its start, and commits when `job` gives `Ok`.
@@ -118,7 +129,7 @@ impl Database {
         mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.prepare().await?;
-        self.patiently(&mut |connection| transaction(connection, &mut job))
+        self.retry_while_busy(&mut |connection| transaction(connection, "BEGIN IMMEDIATE", &mut job))
             .await
     }
 
@@ -132,7 +143,7 @@ impl Database {
     /// # Errors
     /// An [`Error`] of the database, also where its schema is newer than this build.
     pub async fn schema_version(&self) -> Result<i64, Error> {
-        let version = self.read(migrate::version).await?;
+        let version = self.one(migrate::version).await?;
         if version > SCHEMA_VERSION {
             self.ready.store(false, Ordering::Relaxed);
             return Err(Error::NewerSchema { found: version });
@@ -148,23 +159,27 @@ impl Database {
         if self.ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let version = self.patiently(&mut migrate::version).await?;
+        let version = self.retry_while_busy(&mut migrate::version).await?;
         if version > SCHEMA_VERSION {
             return Err(Error::NewerSchema { found: version });
         }
         if version < SCHEMA_VERSION {
-            self.patiently(&mut |connection: &dyn Connection| {
-                migrate::use_wal(connection)?;
-                transaction(connection, &mut migrate::apply)
-            })
-            .await?;
+            self.retry_while_busy(&mut migrate::use_wal).await?;
+            while let Some(pause) = self
+                .retry_while_busy(&mut |connection: &dyn Connection| {
+                    transaction(connection, "BEGIN IMMEDIATE", &mut migrate::apply_some)
+                })
+                .await?
+            {
+                self.backend.sleep(pause).await;
+            }
         }
         self.ready.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Runs `job` until no lock turns it away, at most for [`PATIENCE`].
-    async fn patiently<T, E: From<Error>>(
+    /// Runs `job` until no lock turns it away, at most for [`WRITE_LOCK_TIMEOUT`].
+    async fn retry_while_busy<T, E: From<Error>>(
         &self,
         job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -175,12 +190,12 @@ impl Database {
             // The job's outcome, whose error may be anything, goes round the port; what the port has to know of it
             // goes through.
             let lent = self.backend.with(&mut |connection| {
-                let watched = Watched::new(connection);
-                outcome = Some(job(&watched));
-                watched.into_result()
+                let probe = ErrorProbe::new(connection);
+                outcome = Some(job(&probe));
+                probe.into_result()
             });
             match &lent {
-                Err(Error::Busy) if start.elapsed() < PATIENCE => {
+                Err(Error::Busy) if start.elapsed() < WRITE_LOCK_TIMEOUT => {
                     self.backend.sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     continue;
@@ -199,12 +214,12 @@ impl Database {
 }
 
 /// A connection that remembers the first error that is about the database rather than about the statement.
-struct Watched<'a> {
+struct ErrorProbe<'a> {
     connection: &'a dyn Connection,
     noted: std::cell::RefCell<Option<Error>>,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> ErrorProbe<'a> {
     fn new(connection: &'a dyn Connection) -> Self {
         Self {
             connection,
@@ -217,7 +232,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl Connection for Watched<'_> {
+impl Connection for ErrorProbe<'_> {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
         let result = self.connection.execute(sql, parameters);
         if let Err(error @ (Error::Busy | Error::Schema(_) | Error::Unavailable(_))) = &result {
@@ -227,12 +242,30 @@ impl Connection for Watched<'_> {
     }
 }
 
-/// Runs `job` between `BEGIN IMMEDIATE` and `COMMIT`; anything but success is rolled back.
-fn transaction<T, E: From<Error>>(
+/// A connection for one statement.
+struct OneStatement<'a> {
+    connection: &'a dyn Connection,
+    used: std::cell::Cell<bool>,
+}
+
+impl Connection for OneStatement<'_> {
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        if self.used.replace(true) {
+            return Err(Error::Statement(
+                "a second statement without a transaction".to_owned(),
+            ));
+        }
+        self.connection.execute(sql, parameters)
+    }
+}
+
+/// Runs `job` between `begin` and `COMMIT`; anything but success is rolled back.
+pub(crate) fn transaction<T, E: From<Error>>(
     connection: &dyn Connection,
+    begin: &str,
     job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,
 ) -> Result<T, E> {
-    connection.execute("BEGIN IMMEDIATE", &[])?;
+    connection.execute(begin, &[])?;
     let result = job(connection).and_then(|value| {
         connection.execute("COMMIT", &[])?;
         Ok(value)

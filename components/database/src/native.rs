@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
@@ -226,7 +226,12 @@ impl Connection for rusqlite::Connection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
         let result = execute::<Value, Value>(self, sql, parameters, usize::MAX)
             .map_err(|message| Error::from_message(&message))?;
-        Ok(result.rows.into_iter().map(Row::from).collect())
+        let columns: Arc<[String]> = result.columns.into();
+        Ok(result
+            .rows
+            .into_iter()
+            .map(|values| Row::new(Arc::clone(&columns), values))
+            .collect())
     }
 }
 

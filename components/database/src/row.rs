@@ -1,5 +1,9 @@
 //! Values that go into a statement, and rows that come out of one.
 
+use std::sync::Arc;
+
+use crate::Error;
+
 /// A value as SQLite stores it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -51,72 +55,85 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-/// One row, read from its first column to its last.
+/// One row, whose columns are read by name.
 ///
-/// Other processes write to the same file, and SQLite lets them store any type in any column. So reading never
-/// fails: a value of an unexpected type is converted, as SQLite itself would.
-#[derive(Debug)]
+/// Other processes write to the same file, and SQLite lets them store any type in any column. So a value of an unexpected
+/// type is converted, as SQLite itself would; only a column that is not there is an error.
+#[derive(Clone, Debug)]
 pub struct Row {
-    values: std::vec::IntoIter<Value>,
-}
-
-impl From<Vec<Value>> for Row {
-    fn from(values: Vec<Value>) -> Self {
-        Self {
-            values: values.into_iter(),
-        }
-    }
+    columns: Arc<[String]>,
+    values: Vec<Value>,
 }
 
 impl Row {
-    /// The next column, `Null` past the last one.
-    pub fn value(&mut self) -> Value {
-        self.values.next().unwrap_or(Value::Null)
+    /// A row of these values under these names.
+    #[must_use]
+    pub fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
+        Self { columns, values }
     }
 
-    /// The next column as text, `None` where it is `NULL`.
-    pub fn optional_text(&mut self) -> Option<String> {
-        match self.value() {
+    /// The values in order.
+    #[must_use]
+    pub fn into_values(self) -> Vec<Value> {
+        self.values
+    }
+
+    /// Takes the value of a column out of the row.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn take(&mut self, column: &str) -> Result<Value, Error> {
+        let place = self.columns.iter().position(|name| name == column);
+        let value = place.and_then(|place| self.values.get_mut(place));
+        let value = value.ok_or_else(|| Error::Statement(format!("no column {column} in the result")))?;
+        Ok(std::mem::replace(value, Value::Null))
+    }
+
+    /// Takes a text, `None` where the column is `NULL`.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn optional_text(&mut self, column: &str) -> Result<Option<String>, Error> {
+        Ok(match self.take(column)? {
             Value::Null => None,
             Value::Integer(number) => Some(number.to_string()),
             Value::Real(number) => Some(number.to_string()),
             Value::Text(text) => Some(text),
             Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        }
+        })
     }
 
-    /// The next column as text, empty where it is `NULL`.
-    pub fn text(&mut self) -> String {
-        self.optional_text().unwrap_or_default()
+    /// Takes a text, empty where the column is `NULL`.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn text(&mut self, column: &str) -> Result<String, Error> {
+        Ok(self.optional_text(column)?.unwrap_or_default())
     }
 
-    /// The next column as an integer, `None` where it is none.
-    pub fn optional_integer(&mut self) -> Option<i64> {
-        match self.value() {
-            Value::Integer(number) => Some(number),
+    /// Takes an integer, 0 where the column has none.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn integer(&mut self, column: &str) -> Result<i64, Error> {
+        Ok(match self.take(column)? {
+            Value::Integer(number) => number,
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "`as` saturates, which is how SQLite casts a real"
             )]
-            Value::Real(number) => Some(number as i64),
-            Value::Text(text) => text.trim().parse().ok(),
-            Value::Null | Value::Blob(_) => None,
-        }
+            Value::Real(number) => number as i64,
+            Value::Text(text) => text.trim().parse().unwrap_or_default(),
+            Value::Null | Value::Blob(_) => 0,
+        })
     }
 
-    /// The next column as an integer, 0 where it is none.
-    pub fn integer(&mut self) -> i64 {
-        self.optional_integer().unwrap_or_default()
-    }
-
-    /// The next column as a finite float, 0 where it is none.
-    pub fn real(&mut self) -> f64 {
-        self.optional_real().unwrap_or_default()
-    }
-
-    /// The next column as a finite float, `None` where it is none.
-    pub fn optional_real(&mut self) -> Option<f64> {
-        let number = match self.value() {
+    /// Takes a finite float, `None` where the column has none.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn optional_real(&mut self, column: &str) -> Result<Option<f64>, Error> {
+        let number = match self.take(column)? {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "that is how SQLite casts an integer"
@@ -126,12 +143,15 @@ impl Row {
             Value::Text(text) => text.trim().parse().ok(),
             Value::Null | Value::Blob(_) => None,
         };
-        number.filter(|number: &f64| number.is_finite())
+        Ok(number.filter(|number: &f64| number.is_finite()))
     }
 
-    /// The next column as a truth value: an integer that is not 0.
-    pub fn boolean(&mut self) -> bool {
-        self.integer() != 0
+    /// Takes a truth value: an integer that is not 0.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where there is no such column.
+    pub fn boolean(&mut self, column: &str) -> Result<bool, Error> {
+        Ok(self.integer(column)? != 0)
     }
 }
 
@@ -140,21 +160,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unexpected_types_are_converted() {
-        let mut row = Row::from(vec![
-            Value::Integer(7),
-            Value::Text(" 12 ".to_owned()),
-            Value::Text("twelve".to_owned()),
-            Value::Real(f64::INFINITY),
-            Value::Blob(vec![b'o', b'k', 0xff]),
-            Value::Null,
-        ]);
-        assert_eq!(row.text(), "7");
-        assert_eq!(row.integer(), 12);
-        assert_eq!(row.optional_integer(), None);
-        assert!(row.real().abs() < f64::EPSILON);
-        assert_eq!(row.text(), "ok\u{fffd}");
-        assert_eq!(row.optional_text(), None);
-        assert!(!row.boolean(), "past the last column");
+    fn columns_are_read_by_name_whatever_their_type() {
+        let columns: Vec<String> = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).into();
+        let mut row = Row::new(
+            columns.into(),
+            vec![
+                Value::Integer(7),
+                Value::Text(" 12 ".to_owned()),
+                Value::Text("twelve".to_owned()),
+                Value::Real(f64::INFINITY),
+                Value::Blob(vec![b'o', b'k', 0xff]),
+                Value::Null,
+            ],
+        );
+        assert_eq!(row.text("e"), Ok("ok\u{fffd}".to_owned()));
+        assert_eq!(row.text("a"), Ok("7".to_owned()));
+        assert_eq!(row.integer("b"), Ok(12));
+        assert_eq!(row.integer("c"), Ok(0));
+        assert_eq!(row.optional_real("d"), Ok(None));
+        assert_eq!(row.optional_text("f"), Ok(None));
+        assert!(matches!(row.text("g"), Err(Error::Statement(_))));
     }
 }

@@ -14,7 +14,7 @@ mod bindings {
 }
 
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bindings::spin::sqlite::sqlite as wit;
@@ -74,12 +74,13 @@ impl Connection for wit::Connection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
         let parameters: Vec<wit::Value> = parameters.iter().cloned().map(Into::into).collect();
         let result = self.execute(sql, &parameters).map_err(error)?;
+        let columns: Arc<[String]> = result.columns.into();
         Ok(result
             .rows
             .into_iter()
             .map(|row| {
-                let values: Vec<Value> = row.values.into_iter().map(Into::into).collect();
-                Row::from(values)
+                let values = row.values.into_iter().map(Into::into).collect();
+                Row::new(Arc::clone(&columns), values)
             })
             .collect())
     }

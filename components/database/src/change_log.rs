@@ -1,0 +1,174 @@
+//! The port for changes: what was changed since a number, and what there is now.
+//!
+//! One implementation, over [`Connection`], for the live feed over WebSocket and over Server-Sent Events. Run several of
+//! these inside one transaction ([`crate::Database::read`]) to have them see the same log.
+
+use crate::{Connection, Error, Row, Value};
+
+/// How many changes are read at once.
+pub const PAGE: i64 = 64;
+
+/// Where the log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The number of the last change that there ever was, 0 where there was none.
+    pub seq: i64,
+    /// What tells the database from another.
+    pub database: String,
+}
+
+/// An agent as the feed tells it, and what it is found by.
+#[derive(Debug)]
+pub struct ToldAgent {
+    /// Its id.
+    pub id: String,
+    /// Its session.
+    pub session_id: String,
+    /// Its status as it is told.
+    pub status: String,
+    /// When it was started, as it is told.
+    pub started_at: String,
+    /// The JSON object.
+    pub json: String,
+}
+
+/// One change of an agent.
+#[derive(Debug)]
+pub struct Change {
+    /// Its number.
+    pub seq: i64,
+    /// The agent's id.
+    pub id: String,
+    /// The agent after the change; `None` where it was deleted.
+    pub agent: Option<ToldAgent>,
+}
+
+/// The columns that [`told`] reads, of a row with a `payload`.
+macro_rules! told {
+    () => {
+        "json_extract(payload, '$.id') AS id, json_extract(payload, '$.session_id') AS session_id, \
+         json_extract(payload, '$.status') AS status, json_extract(payload, '$.started_at') AS started_at, payload"
+    };
+}
+
+fn told(row: &mut Row) -> Result<ToldAgent, Error> {
+    Ok(ToldAgent {
+        id: row.text("id")?,
+        session_id: row.text("session_id")?,
+        status: row.text("status")?,
+        started_at: row.text("started_at")?,
+        json: row.text("payload")?,
+    })
+}
+
+/// Where the log is.
+///
+/// # Errors
+/// Those of the connection.
+pub fn position(db: &dyn Connection) -> Result<Position, Error> {
+    const SQL: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0) AS seq, \
+        (SELECT id FROM database_identity) AS database";
+    let mut position = Position {
+        seq: 0,
+        database: String::new(),
+    };
+    for mut row in db.execute(SQL, &[])? {
+        position.seq = row.integer("seq")?;
+        position.database = row.text("database")?;
+    }
+    Ok(position)
+}
+
+/// The changes after `seq`, in order, at most [`PAGE`] of them; `None` where `seq` is no position in the log, or what
+/// follows it was pruned.
+///
+/// # Errors
+/// Those of the connection.
+pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error> {
+    const SQL: &str = concat!(
+        "SELECT seq, entity_id, op, ",
+        told!(),
+        " FROM change_log WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0"
+    );
+    let rows = as_many_as_fit(PAGE, |limit| db.execute(SQL, &[seq.into(), limit.into()]))?;
+    let changes = rows
+        .into_iter()
+        .map(|mut row| {
+            Ok(Change {
+                seq: row.integer("seq")?,
+                id: row.text("entity_id")?,
+                agent: match row.text("op")?.as_str() {
+                    "delete" => None,
+                    _ => Some(told(&mut row)?),
+                },
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    // Numbers are given without gaps, so a gap is what was pruned.
+    let is_whole = match changes.first() {
+        Some(first) => seq.checked_add(1) == Some(first.seq),
+        None => position(db)?.seq == seq,
+    };
+    Ok(is_whole.then_some(changes))
+}
+
+/// The newest agents, newest first, at most `limit` of them: of one session, where that is given, with one of these
+/// statuses, where there are some.
+///
+/// # Errors
+/// Those of the connection.
+pub fn agents(
+    db: &dyn Connection,
+    session_id: Option<&str>,
+    status: &[&'static str],
+    limit: i64,
+) -> Result<Vec<ToldAgent>, Error> {
+    macro_rules! agents {
+        ($session:literal) => {
+            concat!(
+                "SELECT ",
+                told!(),
+                " FROM (SELECT payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid WHERE ",
+                $session,
+                " AND (?2 IS NULL OR json_extract(payload, '$.status') IN (SELECT value FROM json_each(?2))) \
+                 ORDER BY started_time DESC, agents.rowid DESC LIMIT ?3 + 0)"
+            )
+        };
+    }
+    let sql = match session_id {
+        Some(_) => agents!("session_id = ?1"),
+        None => agents!("?1 IS NULL"),
+    };
+    let status = match status {
+        [] => Value::Null,
+        some => Value::Text(format!("[\"{}\"]", some.join("\",\""))),
+    };
+    let rows = as_many_as_fit(limit, |limit| {
+        db.execute(sql, &[session_id.into(), status.clone(), limit.into()])
+    })?;
+    rows.into_iter().map(|mut row| told(&mut row)).collect()
+}
+
+/// Deletes some of the changes but for the newest `keep`, at most `limit`. Gives how many.
+///
+/// # Errors
+/// Those of the connection.
+pub fn prune(db: &dyn Connection, keep: i64, limit: usize) -> Result<usize, Error> {
+    const SQL: &str = "DELETE FROM change_log WHERE seq <= (SELECT max(seq) FROM change_log) - ?1 \
+        AND seq < (SELECT min(seq) FROM change_log) + ?2 RETURNING seq";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(db.execute(SQL, &[keep.into(), limit.into()])?.len())
+}
+
+/// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once.
+fn as_many_as_fit(
+    mut limit: i64,
+    query: impl Fn(i64) -> Result<Vec<Row>, Error>,
+) -> Result<Vec<Row>, Error> {
+    loop {
+        match query(limit) {
+            Err(Error::TooLarge) if limit > 1 => limit /= 2,
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Whether what is kept is what the rows say: recounts everything that triggers and the maintenance count, and mends it.
+
+use crate::{Connection, Error};
+
+/// Something that is kept, and how it follows from the rows.
+struct Kept {
+    table: &'static str,
+    /// The columns that tell one row from another.
+    key: &'static str,
+    columns: &'static str,
+    /// Which rows of the table count; the others are known to be out of date.
+    only: &'static str,
+    /// What there should be, as a query for `columns`.
+    recount: &'static str,
+}
+
+/// In an order in which each follows from the rows and from those before it.
+const KEPT: [Kept; 8] = [
+    Kept {
+        table: "counted_prompts",
+        key: "key",
+        columns: "key, agent_id, minute, status, model, tokens_input, tokens_output, cost",
+        only: "true",
+        recount: "SELECT key, agent_id, minute, status, model, tokens_input, tokens_output, cost FROM counting_prompts",
+    },
+    Kept {
+        table: "prompt_usage",
+        key: "agent_id, span, period, status, model",
+        columns: "agent_id, span, period, status, model, prompts, tokens_input_high, tokens_input_low, \
+                  tokens_output_high, tokens_output_low, cost_high, cost_low",
+        only: "true",
+        recount: "SELECT iif(scope.own, prompts.agent_id, 0), scope.span, substr(minute, 1, scope.width), status, model, \
+                  count(*), sum(tokens_input >> 32), sum(tokens_input & 4294967295), sum(tokens_output >> 32), \
+                  sum(tokens_output & 4294967295), sum(cost >> 32), sum(cost & 4294967295) \
+                  FROM counting_prompts AS prompts CROSS JOIN (SELECT 0 AS own, 'hour' AS span, 13 AS width \
+                  UNION ALL SELECT 0, 'minute', 16 UNION ALL SELECT 1, 'all', 0) AS scope GROUP BY 1, 2, 3, 4, 5",
+    },
+    Kept {
+        table: "agents",
+        key: "rowid",
+        columns: "rowid, told",
+        only: "told IS NOT NULL",
+        recount: "SELECT row, agent_json.json FROM agent_json JOIN agents ON agents.rowid = agent_json.row \
+                  WHERE told IS NOT NULL",
+    },
+    Kept {
+        table: "counted_agents",
+        key: "key",
+        columns: "key, session_id, status, tokens_input, tokens_output, cost",
+        only: "true",
+        recount: "SELECT key, session_id, status, tokens_input, tokens_output, cost FROM counting_agents",
+    },
+    Kept {
+        table: "agent_usage",
+        key: "session_id, status",
+        columns: "session_id, status, agents, tokens_input_high, tokens_input_low, tokens_output_high, \
+                  tokens_output_low, cost_high, cost_low",
+        only: "true",
+        recount: "SELECT iif(scope.own, agents.session_id, 0), status, count(*), sum(tokens_input >> 32), \
+                  sum(tokens_input & 4294967295), sum(tokens_output >> 32), sum(tokens_output & 4294967295), \
+                  sum(cost >> 32), sum(cost & 4294967295) \
+                  FROM counting_agents AS agents CROSS JOIN (SELECT 0 AS own UNION ALL SELECT 1) AS scope GROUP BY 1, 2",
+    },
+    Kept {
+        table: "sessions",
+        key: "session_id",
+        columns: "session_id, started_time, updated_time",
+        only: "true",
+        recount: "SELECT session_id, min(started_time), max(updated_time) FROM agents WHERE told IS NOT NULL GROUP BY 1",
+    },
+    Kept {
+        table: "log_blocks",
+        key: "log, block",
+        columns: "log, block, debug, info, warning, error, critical",
+        only: "NOT stale AND debug + info + warning + error + critical > 0",
+        recount: "SELECT 'agent', id >> 10, sum(log_level IS 'DEBUG'), sum(log_level IS 'INFO'), \
+                  sum(log_level IS 'WARNING'), sum(log_level IS 'ERROR'), sum(log_level IS 'CRITICAL') FROM agent_logs \
+                  WHERE id < coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = 'agent'), -9223372036854775808) \
+                  AND NOT EXISTS (SELECT 1 FROM log_blocks WHERE log = 'agent' AND block = id >> 10 AND stale) GROUP BY 2 \
+                  UNION ALL SELECT 'system', id >> 10, sum(log_level IS 'DEBUG'), sum(log_level IS 'INFO'), \
+                  sum(log_level IS 'WARNING'), sum(log_level IS 'ERROR'), sum(log_level IS 'CRITICAL') FROM system_logs \
+                  WHERE id < coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = 'system'), -9223372036854775808) \
+                  AND NOT EXISTS (SELECT 1 FROM log_blocks WHERE log = 'system' AND block = id >> 10 AND stale) GROUP BY 2",
+    },
+    Kept {
+        table: "orchestrator_agents",
+        key: "rowid",
+        columns: "rowid, told",
+        // What the view does not tell may be out of date.
+        only: "told IS (SELECT json FROM told_definitions WHERE row = orchestrator_agents.rowid)",
+        recount: "SELECT definition_json.row, json FROM definition_json JOIN orchestrator_agents AS agents \
+                  ON agents.rowid = definition_json.row \
+                  WHERE told IS (SELECT json FROM told_definitions WHERE row = agents.rowid)",
+    },
+];
+
+/// What is not as the rows say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The table that is wrong.
+    pub table: &'static str,
+    /// How many of its rows are wrong, missing or too many.
+    pub rows: i64,
+    /// One of them, as SQL's values.
+    pub example: String,
+}
+
+/// Finds what is not as the rows say. Inside a transaction, so that writers may go on.
+///
+/// # Errors
+/// Those of the connection.
+pub fn differences(db: &dyn Connection) -> Result<Vec<Difference>, Error> {
+    let mut found = Vec::new();
+    for kept in &KEPT {
+        let Kept {
+            table,
+            columns,
+            only,
+            recount,
+            ..
+        } = kept;
+        let sql = format!(
+            "WITH kept AS MATERIALIZED (SELECT {columns} FROM {table} WHERE {only}), \
+             counted AS MATERIALIZED ({recount}), \
+             differing AS (SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted) \
+             UNION ALL SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept)) \
+             SELECT *, count(*) OVER () AS differing_rows FROM differing LIMIT 1"
+        );
+        for mut row in db.execute(&sql, &[])? {
+            found.push(Difference {
+                table,
+                rows: row.integer("differing_rows")?,
+                example: format!("{:?}", row.into_values()),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Makes everything what the rows say. Inside a transaction that may write; takes as long as a recount.
+///
+/// # Errors
+/// Those of the connection.
+pub fn repair(db: &dyn Connection) -> Result<(), Error> {
+    for kept in &KEPT {
+        let Kept {
+            table,
+            key,
+            columns,
+            recount,
+            ..
+        } = kept;
+        let statements = match *table {
+            "agents" => vec![
+                "UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = agents.rowid)".to_owned(),
+            ],
+            "orchestrator_agents" => vec![
+                "UPDATE orchestrator_agents SET told = \
+                 (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid)"
+                    .to_owned(),
+            ],
+            // The maintenance counts them anew.
+            "log_blocks" => vec!["DELETE FROM log_blocks".to_owned()],
+            _ => {
+                let recount = format!("WITH recount ({columns}) AS ({recount}) SELECT");
+                vec![
+                    format!("DELETE FROM {table} WHERE ({key}) NOT IN ({recount} {key} FROM recount)"),
+                    format!(
+                        "INSERT OR REPLACE INTO {table} ({columns}) \
+                         {recount} {columns} FROM recount EXCEPT SELECT {columns} FROM {table}"
+                    ),
+                ]
+            }
+        };
+        for statement in statements {
+            db.execute(&statement, &[])?;
+        }
+    }
+    db.execute("DELETE FROM untold_agents", &[])?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Deleting what much hangs on.
+//!
+//! SQLite's foreign keys would delete an agent with all its log entries by one statement, and hold the write lock for as
+//! long as that takes. So the row itself goes at once, with the foreign keys off ([`crate::Database::write_unchecked`]),
+//! and the table `deletions` keeps what is to follow it, in short steps: by the request itself for a moment, and then by
+//! the maintenance. What was there at the time of the deletion goes, and nothing that comes later under the same id.
+
+use crate::{Connection, Error, Value};
+
+/// The tables whose rows others hang on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// `orchestrator_agents`: running agents hang on them.
+    Definition,
+    /// `agents`: prompts and log entries hang on them, and agents that they have started.
+    Agent,
+}
+
+impl Owner {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Definition => "orchestrator_agents",
+            Self::Agent => "agents",
+        }
+    }
+}
+
+/// Deletes the row itself. With foreign keys off, inside a transaction.
+///
+/// # Errors
+/// Those of the connection.
+pub fn begin(db: &dyn Connection, owner: Owner, id: &str) -> Result<(), Error> {
+    let note = match owner {
+        Owner::Definition => {
+            "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log) \
+             SELECT 'orchestrator_agents', ?1, coalesce(max(rowid), 0), 0 FROM agents"
+        }
+        Owner::Agent => {
+            "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log) \
+             SELECT 'agents', ?1, coalesce((SELECT max(rowid) FROM prompts), 0), \
+             coalesce((SELECT max(id) FROM agent_logs), 0)"
+        }
+    };
+    db.execute(note, &[id.into()])?;
+    db.execute(
+        &format!("DELETE FROM {} WHERE id = ?1", owner.table()),
+        &[id.into()],
+    )?;
+    Ok(())
+}
+
+/// Deletes some of what is to follow, at most `limit` rows. Gives whether there may be more. With foreign keys off, inside
+/// a transaction.
+///
+/// # Errors
+/// Those of the connection.
+pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
+    const NEXT: &str = "SELECT kind, id, last_row, last_log FROM deletions LIMIT 1";
+    let Some(mut row) = db.execute(NEXT, &[])?.into_iter().next() else {
+        return Ok(false);
+    };
+    let (kind, id) = (row.text("kind")?, row.take("id")?);
+    let (last_row, last_log) = (row.take("last_row")?, row.take("last_log")?);
+    let most: Value = i64::try_from(limit).unwrap_or(i64::MAX).into();
+    let left = match kind.as_str() {
+        "agents" => {
+            const LOGS: &str = "DELETE FROM agent_logs WHERE id IN (\
+                SELECT id FROM agent_logs WHERE agent_id = ?1 AND id <= ?2 LIMIT ?3) RETURNING id";
+            const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (\
+                SELECT rowid FROM prompts WHERE agent_id = ?1 AND rowid <= ?2 LIMIT ?3) RETURNING rowid";
+            const CHILDREN: &str = "UPDATE agents SET parent_agent_id = NULL WHERE rowid IN (\
+                SELECT rowid FROM agents WHERE parent_agent_id = ?1 LIMIT ?2) \
+                AND NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1) RETURNING rowid";
+            let parts: [(&str, &[Value]); 3] = [
+                (LOGS, &[id.clone(), last_log, most.clone()]),
+                (PROMPTS, &[id.clone(), last_row, most.clone()]),
+                (CHILDREN, &[id.clone(), most]),
+            ];
+            let mut left = false;
+            for (sql, parameters) in parts {
+                left = db.execute(sql, parameters)?.len() >= limit;
+                if left {
+                    break;
+                }
+            }
+            left
+        }
+        _ => {
+            const AGENTS: &str = "SELECT id FROM agents \
+                WHERE orchestrator_agent_id = ?1 AND rowid <= ?2 AND id IS NOT NULL LIMIT ?3";
+            // An agent costs as much as some rows of others: its change, its history, its sums.
+            let few: Value = i64::try_from(limit / 10 + 1).unwrap_or(i64::MAX).into();
+            let agents = db.execute(AGENTS, &[id.clone(), last_row, few])?;
+            let left = !agents.is_empty();
+            for mut agent in agents {
+                begin(db, Owner::Agent, &agent.text("id")?)?;
+            }
+            left
+        }
+    };
+    if !left {
+        let done = "DELETE FROM deletions WHERE kind = ?1 AND id = ?2";
+        db.execute(done, &[kind.into(), id])?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,185 @@
+//! The pages of a list.
+//!
+//! A page begins after the last row of the page before, which its position names ([`Page::next`]), not after so many
+//! rows. So a page costs the same wherever it lies, and rows that come or go meanwhile move no other row onto another
+//! page.
+//!
+//! One statement finds the rows of a page by an index in the list's order and then tells each as JSON by the view that
+//! tells such rows everywhere. The SQL is put together from pieces that stand in the source (`&'static str`); what a client
+//! sent goes in as parameters only.
+
+use crate::{Connection, Error, Value};
+
+/// A list: its table, how its rows are told, and their order.
+#[derive(Clone, Copy, Debug)]
+pub struct List {
+    /// The table.
+    pub table: &'static str,
+    /// The view with a row's JSON, as `json`, by its rowid, as `row`.
+    pub told: &'static str,
+    /// The column that the list is ordered by, before the rowid; the rowid alone where there is none.
+    pub key: Option<&'static str>,
+}
+
+/// A condition on a row, in which `?` stands for the value, if it has one.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The condition.
+    pub sql: &'static str,
+    /// What `?` stands for.
+    pub value: Option<Value>,
+}
+
+impl Condition {
+    /// The condition that `sql` is, with `value` for its `?`.
+    pub fn new(sql: &'static str, value: impl Into<Value>) -> Self {
+        Self {
+            sql,
+            value: Some(value.into()),
+        }
+    }
+
+    /// The condition that `sql` is, which has no `?`.
+    #[must_use]
+    pub fn plain(sql: &'static str) -> Self {
+        Self { sql, value: None }
+    }
+}
+
+/// Which rows of a list are wanted.
+#[derive(Clone, Copy)]
+pub struct Window<'a> {
+    /// Largest key first.
+    pub descending: bool,
+    /// The position of the row before; from the start where there is none.
+    pub after: Option<&'a [Value]>,
+    /// How many rows, at least 1.
+    pub limit: usize,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows in order, each a JSON object.
+    pub rows: Vec<String>,
+    /// The position of the last row, where more follow.
+    pub next: Option<Vec<Value>>,
+}
+
+impl List {
+    /// Gives the rows of `window` that fulfil all conditions of one of `alternatives`, of which no row fulfils two. Each
+    /// alternative goes through an index of its own, and SQLite merges what they find.
+    ///
+    /// Where these are more than the host hands over at once, it gives fewer: half as many, and so on.
+    ///
+    /// # Errors
+    /// Those of the connection; [`Error::TooLarge`] where a single row is too large.
+    pub fn page(
+        &self,
+        db: &dyn Connection,
+        alternatives: &[Vec<Condition>],
+        window: Window<'_>,
+    ) -> Result<Page, Error> {
+        let mut sql = Sql::default();
+        for conditions in alternatives {
+            self.search(&mut sql, conditions, window);
+        }
+        let direction = if window.descending { "DESC" } else { "ASC" };
+        let key = self.key.unwrap_or("rowid");
+        let order = match (self.key, sql.searches.len()) {
+            (Some(_), 2..) => format!("1 {direction}, 2 {direction}"),
+            (None, 2..) => format!("2 {direction}"),
+            (Some(_), _) => format!("{key} {direction}, rowid {direction}"),
+            (None, _) => format!("{key} {direction}"),
+        };
+        // Of a bare parameter the planner wants to know the value, and so prepares a cached statement anew each time.
+        let text = format!(
+            "SELECT page.key AS key, page.row AS row, (SELECT json FROM {told} WHERE {told}.row = page.row) AS json \
+             FROM ({searches} ORDER BY {order} LIMIT ?{place} + 0) AS page",
+            told = self.told,
+            searches = sql.searches.join(" UNION ALL "),
+            place = sql.parameters.len() + 1,
+        );
+        // One more than wanted tells whether more follow.
+        let mut limit = window.limit + 1;
+        loop {
+            let mut parameters = sql.parameters.clone();
+            parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+            match db.execute(&text, &parameters) {
+                Err(Error::TooLarge) if limit > 1 => limit /= 2,
+                result => return self.told(result?, window.limit, limit <= window.limit),
+            }
+        }
+    }
+
+    /// Reads a page. `is_cut` says that there may be more rows than were found.
+    fn told(&self, found: Vec<crate::Row>, limit: usize, is_cut: bool) -> Result<Page, Error> {
+        let more = is_cut || found.len() > limit;
+        let last = found.len().min(limit);
+        let mut page = Page {
+            rows: Vec::with_capacity(last),
+            next: None,
+        };
+        for (number, mut row) in found.into_iter().take(limit).enumerate() {
+            if more && number + 1 == last {
+                let mut position = vec![row.take("row")?];
+                if self.key.is_some() {
+                    position.insert(0, row.take("key")?);
+                }
+                page.next = Some(position);
+            }
+            // A row that was deleted by the statement's own snapshot is not there; one that is has its JSON.
+            page.rows.push(row.text("json")?);
+        }
+        Ok(page)
+    }
+
+    /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
+    /// since SQLite goes straight to the start of either range of the index but not to that of both.
+    fn search(&self, sql: &mut Sql, conditions: &[Condition], window: Window<'_>) {
+        let sign = if window.descending { "<" } else { ">" };
+        let conditions: Vec<String> = conditions
+            .iter()
+            .map(|condition| sql.condition(condition.sql, condition.value.as_ref()))
+            .collect();
+        let ranges = match (window.after, self.key) {
+            (Some([key, row]), Some(column)) => {
+                let (key, row) = (sql.parameter(key), sql.parameter(row));
+                vec![
+                    format!("{column} = {key} AND rowid {sign} {row}"),
+                    format!("{column} {sign} {key}"),
+                ]
+            }
+            (Some([row]), None) => vec![format!("rowid {sign} {}", sql.parameter(row))],
+            _ => vec!["true".to_owned()],
+        };
+        for range in ranges {
+            let conditions: String = conditions.iter().map(|one| format!(" AND ({one})")).collect();
+            sql.searches.push(format!(
+                "SELECT {key} AS key, rowid AS row FROM {table} WHERE {range}{conditions}",
+                key = self.key.unwrap_or("NULL"),
+                table = self.table,
+            ));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Sql {
+    searches: Vec<String>,
+    parameters: Vec<Value>,
+}
+
+impl Sql {
+    fn parameter(&mut self, value: &Value) -> String {
+        self.parameters.push(value.clone());
+        format!("?{}", self.parameters.len())
+    }
+
+    fn condition(&mut self, sql: &str, value: Option<&Value>) -> String {
+        match value {
+            Some(value) => sql.replace('?', &self.parameter(value)),
+            None => sql.to_owned(),
+        }
+    }
+}

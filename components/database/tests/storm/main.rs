@@ -1,0 +1,249 @@
+//! Whatever writers do, what is counted is what the rows say.
+#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test may fail")]
+
+mod statements;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use database::log_blocks::Log;
+use database::native::Native;
+use database::{Database, check};
+use rusqlite::Connection;
+use statements::statements;
+
+fn migrated(path: &Path) -> Connection {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let database = Database::new(Native::file(path));
+    runtime.block_on(database.schema_version()).unwrap();
+    let connection = Connection::open(path).unwrap();
+    connection
+        .pragma_update(None, "synchronous", "OFF")
+        .unwrap();
+    connection
+}
+
+/// What an agent's prompts come to, added up here from what the rows say.
+fn by_agent(connection: &Connection) -> BTreeMap<String, (i128, i128, f64)> {
+    let mut sums: BTreeMap<String, (i128, i128, f64)> = BTreeMap::new();
+    let mut statement = connection
+        .prepare(
+            "SELECT CAST(agent_id AS TEXT), coalesce(CAST(tokens_input AS INTEGER), 0), \
+             coalesce(CAST(tokens_output AS INTEGER), 0), coalesce(CAST(cost_usd AS REAL), 0.0) FROM prompts",
+        )
+        .unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let sum = sums.entry(row.get(0).unwrap()).or_default();
+        sum.0 += i128::from(row.get::<_, i64>(1).unwrap());
+        sum.1 += i128::from(row.get::<_, i64>(2).unwrap());
+        sum.2 += row.get::<_, f64>(3).unwrap().clamp(-9e9, 9e9);
+    }
+    sums
+}
+
+fn saturated(number: i128) -> i64 {
+    i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Each agent is told with the sums of its prompts, and every check finds all as it should be.
+#[track_caller]
+fn is_right(connection: &Connection, after: &str) {
+    assert_eq!(check::differences(connection), Ok(vec![]), "{after}");
+    let sums = by_agent(connection);
+    let mut statement = connection
+        .prepare(
+            "SELECT id, CAST(json_extract(json, '$.tokens_input') AS INTEGER), json_extract(json, '$.tokens_output'), \
+             json_extract(json, '$.cost_usd'), iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0) \
+             FROM agents JOIN told_agents ON told_agents.row = agents.rowid",
+        )
+        .unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let id: String = row.get(0).unwrap();
+        let (input, output, cost) = sums.get(&id).copied().unwrap_or_default();
+        assert_eq!(row.get::<_, i64>(1).unwrap(), saturated(input), "{id} {after}");
+        assert_eq!(row.get::<_, i64>(2).unwrap(), saturated(output), "{id} {after}");
+        let (told, said): (f64, f64) = (row.get(3).unwrap(), row.get(4).unwrap());
+        let expected = cost.max(said);
+        assert!(
+            (told - expected).abs() <= 1e-6_f64.max(expected.abs() * 1e-12),
+            "{id} {after}: {told}, not {expected}"
+        );
+    }
+    let orphans: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM untold_agents) + (SELECT count(*) FROM agent_history \
+             WHERE agent_id NOT IN (SELECT CAST(id AS TEXT) FROM agents WHERE id IS NOT NULL))",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(orphans, 0, "{after}");
+}
+
+#[test]
+fn a_storm_leaves_every_sum_right() {
+    for seed in 1..=2 {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = migrated(&folder.path().join("test.db"));
+        let mut failed = 0;
+        for (number, sql) in statements(seed, 10_000).iter().enumerate() {
+            match connection.execute_batch(sql) {
+                Ok(()) => {}
+                Err(error) => {
+                    let message = error.to_string();
+                    assert!(message.contains("constraint failed"), "{sql}: {message}");
+                    failed += 1;
+                }
+            }
+            if number % 50 == 0 {
+                for log in [Log::Agent, Log::System] {
+                    log.count_some(&connection).unwrap();
+                }
+            }
+            if number % 500 == 0 {
+                is_right(&connection, &format!("seed {seed}, statement {number}"));
+            }
+        }
+        is_right(&connection, &format!("seed {seed}"));
+        assert!((500..6000).contains(&failed), "{failed}");
+        let counted: i64 = connection
+            .query_row("SELECT count(*) FROM log_blocks", [], |row| row.get(0))
+            .unwrap();
+        assert!(counted > 1, "{counted}");
+    }
+}
+
+#[test]
+fn a_storm_of_the_sqlite_shell_leaves_every_sum_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let connection = migrated(&path);
+    let Ok(mut shell) = Command::new("sqlite3")
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+    else {
+        assert!(std::env::var_os("CI").is_none(), "sqlite3 is missing");
+        eprintln!("skipped: sqlite3 is missing");
+        return;
+    };
+    let mut input = shell.stdin.take().unwrap();
+    writeln!(input, "PRAGMA synchronous = OFF;").unwrap();
+    for sql in statements(9, 10_000) {
+        writeln!(input, "{sql};").unwrap();
+    }
+    drop(input);
+    shell.wait().unwrap();
+    let prompts: i64 = connection
+        .query_row("SELECT count(*) FROM prompts", [], |row| row.get(0))
+        .unwrap();
+    assert!(prompts > 5);
+    is_right(&connection, "the shell");
+}
+
+#[test]
+fn what_is_wrong_is_named_and_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = migrated(&folder.path().join("test.db"));
+    for sql in statements(5, 2_000) {
+        let _ = connection.execute_batch(&sql);
+    }
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000)
+             INSERT INTO agent_logs (agent_id, log_type, message) SELECT 'a1', 'milestone', 'x' FROM n",
+        )
+        .unwrap();
+    for log in [Log::Agent, Log::System] {
+        while log.count_some(&connection).unwrap() {}
+    }
+    is_right(&connection, "before");
+    for (sql, table) in [
+        ("DELETE FROM counted_prompts WHERE key = (SELECT min(key) FROM counted_prompts)", "counted_prompts"),
+        ("UPDATE prompt_usage SET prompts = prompts + 1 WHERE span = 'hour'", "prompt_usage"),
+        ("UPDATE agents SET told = json_set(told, '$.status', 'x') WHERE rowid = (SELECT min(rowid) FROM agents)", "agents"),
+        ("UPDATE counted_agents SET cost = cost + 1 WHERE key = (SELECT min(key) FROM counted_agents)", "counted_agents"),
+        ("UPDATE agent_usage SET agents = 77 WHERE session_id = 0", "agent_usage"),
+        ("INSERT INTO sessions VALUES ('ghost', '2026', '2026')", "sessions"),
+        ("UPDATE log_blocks SET info = info + 1", "log_blocks"),
+    ] {
+        connection.execute(sql, []).unwrap();
+        let found = check::differences(&connection).unwrap();
+        assert!(found.iter().any(|one| one.table == table), "{table}: {found:?}");
+        check::repair(&connection).unwrap();
+        is_right(&connection, table);
+    }
+}
+
+/// Of three statements that other people's writers make, each showed a sum that no row had.
+#[test]
+fn the_sums_of_replaced_and_orphaned_rows_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = migrated(&folder.path().join("test.db"));
+    let sums = |agent: &str| -> (i64, f64) {
+        connection
+            .query_row(
+                "SELECT json_extract(json, '$.tokens_input'), json_extract(json, '$.cost_usd') \
+                 FROM agents JOIN told_agents ON told_agents.row = agents.rowid WHERE id = ?1",
+                [agent],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .unwrap()
+    };
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ('d', 'D', 'tester');
+             INSERT INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 's')",
+        )
+        .unwrap();
+    for _ in 0..10 {
+        connection
+            .execute_batch(
+                "INSERT OR REPLACE INTO prompts (id, agent_id, prompt_type, prompt_text, tokens_input, cost_usd)
+                 VALUES ('p', 'a', 'adw', 'x', 100, 0.5)",
+            )
+            .unwrap();
+    }
+    assert_eq!(sums("a"), (100, 0.5));
+    connection
+        .execute_batch(
+            "DELETE FROM agents WHERE id = 'a';
+             INSERT INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 's')",
+        )
+        .unwrap();
+    assert_eq!(sums("a"), (100, 0.5));
+    connection
+        .execute_batch("DELETE FROM prompts WHERE id = 'p'")
+        .unwrap();
+    assert_eq!(sums("a"), (0, 0.0));
+    connection
+        .execute_batch(
+            "INSERT OR REPLACE INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 't');
+             UPDATE agents SET id = 'b' WHERE id = 'a'",
+        )
+        .unwrap();
+    let sessions: String = connection
+        .query_row("SELECT group_concat(session_id) FROM sessions", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sessions, "t");
+    let changes: String = connection
+        .query_row(
+            "SELECT group_concat(op || ' ' || entity_id) FROM (SELECT * FROM change_log ORDER BY seq DESC LIMIT 2)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(changes, "update b,delete a");
+    is_right(&connection, "the end");
+}

@@ -1,0 +1,259 @@
+//! Statements of writers that know nothing of what is counted: every form in which a row comes, changes and goes, foreign
+//! keys on and off, values of any type. The same for the same seed.
+
+/// A small generator of numbers (xorshift), so that a seed gives the same everywhere.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        let place = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);
+        from[place]
+    }
+}
+
+const STATUSES: [&str; 7] = [
+    "'initializing'",
+    "'planning'",
+    "'executing'",
+    "'reviewing'",
+    "'completed'",
+    "'failed'",
+    "'cancelled'",
+];
+const PROMPT_STATUSES: [&str; 5] = [
+    "'pending'",
+    "'streaming'",
+    "'completed'",
+    "'failed'",
+    "'cancelled'",
+];
+const TIMES: [&str; 12] = [
+    "'2026-02-05 10:00:00'",
+    "'2026-02-05T10:00:00.123456'",
+    "'2026-02-05T12:30:00+02:00'",
+    "'2026-02-05T09:59:59.999Z'",
+    "'2026-02-05T10:00:00Z'",
+    "datetime('now')",
+    "'now'",
+    "'yesterday'",
+    "''",
+    "1234567",
+    "x'00ff41'",
+    "'2026-02-05'",
+];
+const TOKENS: [&str; 14] = [
+    "0",
+    "10",
+    "100000",
+    "-7",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "4611686018427387904",
+    "1.5",
+    "1e30",
+    "'12 tokens'",
+    "'many'",
+    "x'3132'",
+    "NULL",
+    "4294967296",
+];
+const COSTS: [&str; 12] = [
+    "0",
+    "0.5",
+    "0.000001",
+    "0.1",
+    "12.345678901",
+    "-1.25",
+    "1e12",
+    "1e308",
+    "9e999",
+    "'0.25'",
+    "'free'",
+    "NULL",
+];
+const MODELS: [&str; 5] = ["'opus'", "'haiku'", "NULL", "x'ff'", "''"];
+const CONFLICTS: [&str; 5] = ["", "OR REPLACE ", "OR IGNORE ", "OR FAIL ", "OR ABORT "];
+const LEVELS: [&str; 5] = ["'DEBUG'", "'INFO'", "'WARNING'", "'ERROR'", "'CRITICAL'"];
+
+/// So many statements. Some break a rule of the schema and fail, as some of real writers do.
+pub fn statements(seed: u64, count: usize) -> Vec<String> {
+    let random = &mut Random::new(seed);
+    let mut all: Vec<String> = (0..4)
+        .map(|n| {
+            format!(
+                "INSERT OR IGNORE INTO orchestrator_agents (id, name, agent_type) VALUES ('d{n}', 'Definition {n}', 'tester')"
+            )
+        })
+        .collect();
+    all.extend((0..count).map(|_| statement(random)));
+    all
+}
+
+fn statement(random: &mut Random) -> String {
+    match random.below(40) {
+        0 => "PRAGMA foreign_keys = ON".to_owned(),
+        1 => "PRAGMA foreign_keys = OFF".to_owned(),
+        2..8 => agent(random),
+        8..11 => format!(
+            "UPDATE agents SET status = {}, completed_at = {} WHERE id = {}",
+            random.pick(&STATUSES),
+            random.pick(&TIMES),
+            id(random, 'a', 12)
+        ),
+        11 => format!(
+            "UPDATE {}agents SET id = {} WHERE id = {}",
+            random.pick(&CONFLICTS),
+            id(random, 'a', 12),
+            id(random, 'a', 12)
+        ),
+        12 => format!(
+            "UPDATE agents SET session_id = {}, started_at = {}, cost_usd = {} WHERE id = {}",
+            id(random, 's', 4),
+            random.pick(&TIMES),
+            random.pick(&COSTS),
+            id(random, 'a', 12)
+        ),
+        13 => format!(
+            "UPDATE agents SET heartbeat_at = {}, lease_seconds = {} WHERE id = {}",
+            random.pick(&TIMES),
+            random.pick(&TOKENS),
+            id(random, 'a', 12)
+        ),
+        14 => format!("DELETE FROM agents WHERE id = {}", id(random, 'a', 12)),
+        15..26 => prompt(random),
+        26 => format!(
+            "UPDATE {}prompts SET id = {} WHERE id = {}",
+            random.pick(&CONFLICTS),
+            id(random, 'p', 40),
+            id(random, 'p', 40)
+        ),
+        27..30 => format!(
+            "UPDATE prompts SET tokens_input = {}, cost_usd = {}, status = {}, model_used = {} WHERE id = {}",
+            random.pick(&TOKENS),
+            random.pick(&COSTS),
+            random.pick(&PROMPT_STATUSES),
+            random.pick(&MODELS),
+            id(random, 'p', 40)
+        ),
+        30 => format!(
+            "UPDATE prompts SET agent_id = {}, created_at = {} WHERE id = {}",
+            id(random, 'a', 12),
+            random.pick(&TIMES),
+            id(random, 'p', 40)
+        ),
+        31 => format!("DELETE FROM prompts WHERE id = {}", id(random, 'p', 40)),
+        32 if random.below(8) == 0 => format!(
+            "DELETE FROM orchestrator_agents WHERE id = {}",
+            id(random, 'd', 4)
+        ),
+        33 => format!(
+            "INSERT {}INTO orchestrator_agents (id, name, agent_type) VALUES ({}, 'Definition {}', 'tester')",
+            random.pick(&CONFLICTS),
+            id(random, 'd', 4),
+            random.below(4)
+        ),
+        _ => log(random),
+    }
+}
+
+fn agent(random: &mut Random) -> String {
+    let (conflict, id, definition) = (
+        random.pick(&CONFLICTS),
+        id(random, 'a', 12),
+        id(random, 'd', 4),
+    );
+    let (session, status, time, cost) = (
+        self::id(random, 's', 4),
+        random.pick(&STATUSES),
+        random.pick(&TIMES),
+        random.pick(&COSTS),
+    );
+    let context = random.pick(&["NULL", "'{\"task\": \"x\"}'", "'no JSON'", "x'7b7d'", "5"]);
+    let upsert = match (conflict, random.below(3)) {
+        ("", 0) => " ON CONFLICT (id) DO UPDATE SET status = excluded.status, session_id = excluded.session_id",
+        _ => "",
+    };
+    format!(
+        "INSERT {conflict}INTO agents (id, orchestrator_agent_id, session_id, status, started_at, cost_usd, context) \
+         VALUES ({id}, {definition}, {session}, {status}, {time}, {cost}, {context}){upsert}"
+    )
+}
+
+fn prompt(random: &mut Random) -> String {
+    let (conflict, agent) = (random.pick(&CONFLICTS), id(random, 'a', 12));
+    let id = match random.below(30) {
+        0 => "NULL".to_owned(),
+        _ => id(random, 'p', 40),
+    };
+    let (status, model, time) = (
+        random.pick(&PROMPT_STATUSES),
+        random.pick(&MODELS),
+        random.pick(&TIMES),
+    );
+    let (input, output, cost) = (
+        random.pick(&TOKENS),
+        random.pick(&TOKENS),
+        random.pick(&COSTS),
+    );
+    let upsert = match (conflict, random.below(3)) {
+        ("", 0) => " ON CONFLICT (id) DO UPDATE SET tokens_input = excluded.tokens_input, status = excluded.status, \
+             agent_id = excluded.agent_id",
+        ("", 1) => " ON CONFLICT DO NOTHING",
+        _ => "",
+    };
+    format!(
+        "INSERT {conflict}INTO prompts (id, agent_id, prompt_type, prompt_text, status, model_used, created_at, \
+         tokens_input, tokens_output, cost_usd) \
+         VALUES ({id}, {agent}, 'command', 'x', {status}, {model}, {time}, {input}, {output}, {cost}){upsert}"
+    )
+}
+
+fn log(random: &mut Random) -> String {
+    let (agent, level, time) = (
+        id(random, 'a', 12),
+        random.pick(&LEVELS),
+        random.pick(&TIMES),
+    );
+    match random.below(12) {
+        0 => format!(
+            "INSERT OR REPLACE INTO agent_logs (id, agent_id, log_level, log_type, message, created_at) \
+             VALUES ({}, {agent}, {level}, 'milestone', 'x', {time})",
+            random.below(9000)
+        ),
+        1 => format!(
+            "UPDATE agent_logs SET log_level = {level}, created_at = {time} WHERE id = {}",
+            random.below(9000)
+        ),
+        2 => format!(
+            "UPDATE OR REPLACE agent_logs SET id = {} WHERE id = {}",
+            random.below(9000),
+            random.below(9000)
+        ),
+        3 => format!("DELETE FROM agent_logs WHERE id = {}", random.below(9000)),
+        4 => format!(
+            "INSERT INTO system_logs (log_level, component, message, created_at) \
+             SELECT {level}, 'c', 'x', {time} FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8))"
+        ),
+        _ => format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20) \
+             INSERT INTO agent_logs (agent_id, log_level, log_type, message, created_at) \
+             SELECT {agent}, {level}, 'milestone', 'x', {time} FROM n"
+        ),
+    }
+}
+
+fn id(random: &mut Random, kind: char, count: u64) -> String {
+    format!("'{kind}{}'", random.below(count))
+}
