@@ -7,6 +7,8 @@ CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
 NATIVE := $(or $(CARGO_TARGET_DIR),target)
 ORCHESTRATOR := $(NATIVE)/release/orchestrator
+# The components, which spin.toml lists.
+COMPONENTS := $(shell sed -n 's/^\[component\.\([a-z]*\)\]$$/-p \1/p' spin.toml)
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -17,8 +19,8 @@ setup: ## Install what the build needs: the wasm target, and see that there is a
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang"; exit 1; }
 	@test -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2" || rustup target add wasm32-wasip2
 
-components: setup ## Build the four components
-	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -p web
+components: setup ## Build the components
+	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target $(COMPONENTS)
 
 build: components ## Build the components and the dev-server
 	$(CARGO) build --locked --release -p dev-server
@@ -32,7 +34,7 @@ test: components ## Run all tests
 lint: setup ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target -p agents -p runtime -p health -p web -- -D warnings
+	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target $(COMPONENTS) -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies are not checked"; fi
 

@@ -201,9 +201,9 @@ CREATE TABLE sessions (
     session_id   NOT NULL PRIMARY KEY,
     started_time TEXT NOT NULL,
     updated_time TEXT NOT NULL
-) WITHOUT ROWID;
+);
 
-CREATE INDEX idx_sessions_started_time ON sessions (started_time, session_id);
+CREATE INDEX idx_sessions_started_time ON sessions (started_time);
 
 -- Log entries, counted off the write path in blocks of 1024 ids: how many of each level, and between which times. A block
 -- that is not here, or stale, is counted from its rows.
@@ -339,6 +339,14 @@ SELECT agents.rowid AS row, rtrim(json, '}') || ',"name":' || json_quote(
     (SELECT CAST(name AS TEXT) FROM orchestrator_agents WHERE id = agents.orchestrator_agent_id)
 ) || '}' AS payload
 FROM agents CROSS JOIN told_agents ON told_agents.row = agents.rowid;
+
+CREATE VIEW told_sessions AS
+SELECT rowid AS row, json_object(
+    'session_id', CAST(session_id AS TEXT),
+    'started_at', started_time,
+    'updated_at', updated_time
+) AS json
+FROM sessions;
 
 CREATE VIEW told_prompts AS
 SELECT rowid AS row, json_object(

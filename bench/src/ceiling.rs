@@ -25,9 +25,7 @@ pub(crate) async fn serve() -> Result<()> {
     })
     .await
     .map_err(Error::msg)?;
-    let routes = agents::routes(database.clone(), &settings)
-        .merge(runtime::routes(database.clone(), &settings))
-        .merge(health::routes(database, &settings));
+    let routes = backend::routes(&database, &settings);
     let app = Router::new()
         .fallback(answer)
         .with_state(Api::new(routes, settings));

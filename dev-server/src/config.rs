@@ -78,8 +78,8 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "RETENTION_DAYS",
-        default: "30",
-        help: "after how many days log entries are deleted, 0 for never; if this is not set, not before 10 minutes after the start",
+        default: "0",
+        help: "after how many days log entries are deleted, 0 for never",
     },
     Variable {
         name: "RUST_LOG",
@@ -104,8 +104,6 @@ pub struct Config {
     pub change_log_max: i64,
     /// `RETENTION_DAYS`; `None` keeps log entries for ever.
     pub retention_days: Option<u32>,
-    /// Whether nobody has set `RETENTION_DAYS`.
-    pub retention_is_default: bool,
     /// `RUST_LOG`.
     pub rust_log: String,
     values: BTreeMap<&'static str, String>,
@@ -141,7 +139,6 @@ impl Config {
             .filter_map(|variable| Some((variable.name, lookup(variable.name)?)))
             .filter(|(_, value)| !value.trim().is_empty())
             .collect();
-        let is_set = |name: &str| set.contains_key(name);
         let mut values = set.clone();
         for Variable { name, default, .. } in VARIABLES {
             values.entry(name).or_insert_with(|| (*default).to_owned());
@@ -184,7 +181,6 @@ impl Config {
             max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
             change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
             retention_days: days("RETENTION_DAYS", read("RETENTION_DAYS"))?,
-            retention_is_default: !is_set("RETENTION_DAYS"),
             rust_log: read("RUST_LOG").to_owned(),
             values,
         })

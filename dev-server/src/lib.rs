@@ -2,12 +2,13 @@
 //!
 //! The binary `orchestrator` is a thin shell over this library.
 
+pub mod check;
 pub mod config;
+mod database_file;
 mod feed;
-mod file;
+mod maintenance;
 pub mod migrate;
 pub mod proxy;
 pub mod serve;
 mod server;
 pub mod standalone;
-mod upkeep;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use dev_server::config::{self, Config};
-use dev_server::{migrate, proxy, serve, standalone};
+use dev_server::{check, migrate, proxy, serve, standalone};
 use http::Uri;
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +42,12 @@ enum Command {
     },
     /// Bring the database's schema up to date and stop.
     Migrate,
+    /// Recount what is kept (tokens, cost, entries, sessions) and name what is not as the rows say; fails where something is.
+    Check {
+        /// Make it as the rows say. Holds the write lock for as long as the recount takes.
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,5 +78,6 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
         Command::Feed { proxy } => runtime.block_on(standalone::feed(&config, proxy)),
         Command::Migrate => runtime.block_on(migrate::migrate(&config)),
+        Command::Check { repair } => runtime.block_on(check::check(&config, repair)),
     }
 }

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::server::{self, detail, unavailable};
-use crate::{feed, migrate, upkeep};
+use crate::{feed, migrate, maintenance};
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -42,7 +42,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         let (route, waker) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
         router = router.merge(route);
-        upkeep::start(config);
+        maintenance::start(config);
     }
     server::run(listener, router, stopping).await?;
 

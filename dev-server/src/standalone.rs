@@ -9,7 +9,7 @@ use tracing::info;
 use crate::config::Config;
 use crate::proxy::Proxy;
 use crate::server::{self, detail};
-use crate::{feed, migrate, upkeep};
+use crate::{feed, migrate, maintenance};
 
 /// Serves `/ws/agent-status` until SIGINT or SIGTERM. With a `proxy`, every other path is passed on to it.
 ///
@@ -24,7 +24,7 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     let listener = server::bind(config).await?;
     let stopping = watch::Sender::new(false);
     let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
-    upkeep::start(config);
+    maintenance::start(config);
     let router = match proxy {
         Some(upstream) => {
             info!("passing REST on to {upstream}");

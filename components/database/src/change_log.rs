@@ -149,6 +149,20 @@ pub fn agents(
     rows.into_iter().map(|mut row| told(&mut row)).collect()
 }
 
+/// The agents that are lost, and told so, while nobody has written it down: no change of the log says it yet.
+///
+/// # Errors
+/// Those of the connection.
+pub fn lost(db: &dyn Connection) -> Result<Vec<ToldAgent>, Error> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        told!(),
+        " FROM (SELECT payload FROM lost_agents CROSS JOIN feed_agents ON feed_agents.row = lost_agents.row LIMIT 1000)"
+    );
+    let rows = db.execute(SQL, &[])?;
+    rows.into_iter().map(|mut row| told(&mut row)).collect()
+}
+
 /// Deletes some of the changes but for the newest `keep`, at most `limit`. Gives how many.
 ///
 /// # Errors

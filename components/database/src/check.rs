@@ -105,20 +105,15 @@ pub struct Difference {
     pub example: String,
 }
 
-/// Finds what is not as the rows say. Inside a transaction, so that writers may go on.
-///
-/// # Errors
-/// Those of the connection.
-pub fn differences(db: &dyn Connection) -> Result<Vec<Difference>, Error> {
-    let mut found = Vec::new();
-    for kept in &KEPT {
-        let Kept {
+impl Kept {
+    fn difference(&self, db: &dyn Connection) -> Result<Option<Difference>, Error> {
+        let Self {
             table,
             columns,
             only,
             recount,
             ..
-        } = kept;
+        } = self;
         let sql = format!(
             "WITH kept AS MATERIALIZED (SELECT {columns} FROM {table} WHERE {only}), \
              counted AS MATERIALIZED ({recount}), \
@@ -126,15 +121,24 @@ pub fn differences(db: &dyn Connection) -> Result<Vec<Difference>, Error> {
              UNION ALL SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept)) \
              SELECT *, count(*) OVER () AS differing_rows FROM differing LIMIT 1"
         );
-        for mut row in db.execute(&sql, &[])? {
-            found.push(Difference {
-                table,
-                rows: row.integer("differing_rows")?,
-                example: format!("{:?}", row.into_values()),
-            });
-        }
+        let Some(mut row) = db.execute(&sql, &[])?.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(Difference {
+            table,
+            rows: row.integer("differing_rows")?,
+            example: format!("{:?}", row.into_values()),
+        }))
     }
-    Ok(found)
+}
+
+/// Finds what is not as the rows say. Inside a transaction, so that writers may go on.
+///
+/// # Errors
+/// Those of the connection.
+pub fn differences(db: &dyn Connection) -> Result<Vec<Difference>, Error> {
+    let found = KEPT.iter().map(|kept| kept.difference(db));
+    found.filter_map(Result::transpose).collect()
 }
 
 /// Makes everything what the rows say. Inside a transaction that may write; takes as long as a recount.
@@ -143,6 +147,9 @@ pub fn differences(db: &dyn Connection) -> Result<Vec<Difference>, Error> {
 /// Those of the connection.
 pub fn repair(db: &dyn Connection) -> Result<(), Error> {
     for kept in &KEPT {
+        if kept.difference(db)?.is_none() {
+            continue;
+        }
         let Kept {
             table,
             key,

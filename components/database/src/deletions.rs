@@ -49,6 +49,14 @@ pub fn begin(db: &dyn Connection, owner: Owner, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether there is something to follow.
+///
+/// # Errors
+/// Those of the connection.
+pub fn are_pending(db: &dyn Connection) -> Result<bool, Error> {
+    Ok(!db.execute("SELECT 1 FROM deletions LIMIT 1", &[])?.is_empty())
+}
+
 /// Deletes some of what is to follow, at most `limit` rows. Gives whether there may be more. With foreign keys off, inside
 /// a transaction.
 ///

@@ -38,6 +38,12 @@ pub const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
+/// Turns the foreign keys of a connection off. A host that lends its connections statement by statement keeps one aside
+/// from this to [`FOREIGN_KEYS_ON`].
+pub const FOREIGN_KEYS_OFF: &str = "PRAGMA foreign_keys = OFF";
+/// Turns them on again.
+pub const FOREIGN_KEYS_ON: &str = "PRAGMA foreign_keys = ON";
+
 /// One SQLite connection.
 pub trait Connection {
     /// Runs one statement with its positional parameters (`?1`, `?2`, …) and gives all its rows.
@@ -131,6 +137,25 @@ impl Database {
         self.prepare().await?;
         self.retry_while_busy(&mut |connection| transaction(connection, "BEGIN IMMEDIATE", &mut job))
             .await
+    }
+
+    /// The same with foreign keys off: what refers to a row that `job` deletes stays. A database that does not let them be
+    /// turned off deletes it with the row.
+    ///
+    /// # Errors
+    /// What `job` gives, or an [`Error`] of the database; then nothing was written.
+    pub async fn write_unchecked<T, E: From<Error>>(
+        &self,
+        mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.prepare().await?;
+        self.retry_while_busy(&mut |connection| {
+            let _ = connection.execute(FOREIGN_KEYS_OFF, &[]);
+            let result = transaction(connection, "BEGIN IMMEDIATE", &mut job);
+            let _ = connection.execute(FOREIGN_KEYS_ON, &[]);
+            result
+        })
+        .await
     }
 
     /// Waits without holding up other requests.
@@ -259,8 +284,11 @@ impl Connection for OneStatement<'_> {
     }
 }
 
-/// Runs `job` between `begin` and `COMMIT`; anything but success is rolled back.
-pub(crate) fn transaction<T, E: From<Error>>(
+/// Runs `job` between `begin` (`BEGIN` or `BEGIN IMMEDIATE`) and `COMMIT`; anything but success is rolled back.
+///
+/// # Errors
+/// What `job` gives, or an [`Error`] of the connection.
+pub fn transaction<T, E: From<Error>>(
     connection: &dyn Connection,
     begin: &str,
     job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,

@@ -103,6 +103,25 @@ impl Log {
         vec![conditions, in_tail]
     }
 
+    /// Whether there are blocks to count.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn is_behind(self, db: &dyn Connection) -> Result<bool, Error> {
+        let sql = of_log!(
+            self,
+            "SELECT EXISTS (SELECT 1 FROM log_blocks WHERE log = '{log}' AND stale) OR coalesce(\
+             (SELECT max(id) >> 10 FROM {table}) > (SELECT min(id) >> 10 FROM {table} WHERE id >= \
+             coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808)), 0) \
+             OR EXISTS (SELECT 1 FROM log_blocks WHERE log = '{log}' AND debug + info + warning + error + critical = 0 \
+             AND block < (SELECT max(block) FROM log_blocks WHERE log = '{log}')) AS is_behind"
+        );
+        let rows = db.execute(&sql, &[])?;
+        rows.into_iter()
+            .next()
+            .map_or(Ok(false), |mut row| row.boolean("is_behind"))
+    }
+
     /// Counts some blocks, and gives whether there may be more to count. Inside a transaction.
     ///
     /// # Errors

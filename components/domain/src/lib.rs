@@ -5,9 +5,9 @@
 mod id;
 mod json;
 mod time;
-mod values;
+pub mod words;
 
 pub use id::new_id;
 pub use json::Json;
 pub use time::Timestamp;
-pub use values::{AgentStatus, AgentType, LogLevel, LogType, PromptStatus, PromptType};
+pub use words::Words;

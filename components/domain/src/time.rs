@@ -11,7 +11,7 @@ impl Timestamp {
     /// The present, cut to the millisecond as SQLite's `now` is.
     #[must_use]
     pub fn now() -> Self {
-        Self(format!("{:.3}", jiff::Timestamp::now()))
+        Self(format(jiff::Timestamp::now()))
     }
 
     /// Reads any form that our writers store and clients send: with `T` or a space, any number of decimals, with an
@@ -32,21 +32,10 @@ impl Timestamp {
         Some(Self(format(instant)))
     }
 
-    /// What a column holds. A text that is no time stays as it is.
+    /// A time as the schema's columns of canonical times give it; a text that is no time stays as it is.
     #[must_use]
-    pub fn stored(text: String) -> Self {
-        if is_ours(&text) {
-            return Self(text);
-        }
-        Self::parse(&text).unwrap_or(Self(text))
-    }
-
-    /// So many days before now.
-    #[must_use]
-    pub fn days_ago(days: i32) -> Self {
-        let ago = jiff::Span::new().try_hours(i64::from(days) * 24);
-        let instant = ago.and_then(|ago| jiff::Timestamp::now().checked_sub(ago));
-        Self(format(instant.unwrap_or(jiff::Timestamp::MIN)))
+    pub fn told(text: String) -> Self {
+        Self(text)
     }
 
     /// The first minute that begins at this time or later: `2026-02-05T10:07`.
@@ -83,16 +72,6 @@ impl Timestamp {
     pub fn into_text(self) -> String {
         self.0
     }
-
-    /// The shortest text that sorts before every stored form of this or a later time, and after every form of an
-    /// earlier one: without the zone and without zeros at the end of the decimals.
-    #[must_use]
-    pub fn lower_bound(&self) -> &str {
-        self.0
-            .trim_end_matches('Z')
-            .trim_end_matches("000")
-            .trim_end_matches('.')
-    }
 }
 
 impl Serialize for Timestamp {
@@ -120,71 +99,42 @@ impl schemars::JsonSchema for Timestamp {
     }
 }
 
-/// Rounds to the millisecond, as SQLite's `strftime` does.
+/// Cut to the millisecond, as the schema does with what others store.
 fn format(instant: jiff::Timestamp) -> String {
-    let instant = instant.round(jiff::Unit::Millisecond).unwrap_or(instant);
-    format!("{instant:.3}")
-}
-
-/// Whether `text` has the form that we write, so that most rows need no parsing.
-fn is_ours(text: &str) -> bool {
-    const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
-    text.len() == FORM.len()
-        && text.bytes().zip(FORM).all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            form => byte == *form,
-        })
+    let cut = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Millisecond)
+        .mode(jiff::RoundMode::Floor);
+    format!("{:.3}", instant.round(cut).unwrap_or(instant))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stored(text: &str) -> String {
-        Timestamp::stored(text.to_owned()).into_text()
+    fn parsed(text: &str) -> Option<String> {
+        Timestamp::parse(text).map(Timestamp::into_text)
     }
 
     #[test]
-    fn every_writer_s_form_comes_out_as_ours() {
-        assert_eq!(stored("2026-02-05 10:00:00"), "2026-02-05T10:00:00.000Z");
-        assert_eq!(
-            stored("2026-02-05T10:00:00.123456"),
-            "2026-02-05T10:00:00.123Z"
-        );
-        assert_eq!(
-            stored("2026-02-05T10:00:00.123789"),
-            "2026-02-05T10:00:00.124Z"
-        );
-        assert_eq!(
-            stored("2026-02-05T10:00:00.123Z"),
-            "2026-02-05T10:00:00.123Z"
-        );
-        assert_eq!(
-            stored("2026-02-05T10:00:00+02:00"),
-            "2026-02-05T08:00:00.000Z"
-        );
-        assert_eq!(stored("2026-02-05"), "2026-02-05T00:00:00.000Z");
-        assert_eq!(stored("yesterday"), "yesterday");
-    }
-
-    #[test]
-    fn an_offset_survives_a_query_string() {
-        assert_eq!(
-            Timestamp::parse("2026-02-05T10:00:00 02:00"),
-            Timestamp::parse("2026-02-05T08:00:00Z")
-        );
-    }
-
-    #[test]
-    fn now_has_our_form() {
-        assert!(is_ours(Timestamp::now().as_str()));
+    fn every_form_is_read() {
+        for (text, time) in [
+            ("2026-02-05 10:00:00", "2026-02-05T10:00:00.000Z"),
+            ("2026-02-05T10:00:00.123456", "2026-02-05T10:00:00.123Z"),
+            ("2026-02-05T10:00:00.123789", "2026-02-05T10:00:00.123Z"),
+            ("2026-02-05T10:00:00.123Z", "2026-02-05T10:00:00.123Z"),
+            ("2026-02-05T10:00:00+02:00", "2026-02-05T08:00:00.000Z"),
+            ("2026-02-05T10:00:00 02:00", "2026-02-05T08:00:00.000Z"),
+            ("2026-02-05", "2026-02-05T00:00:00.000Z"),
+        ] {
+            assert_eq!(parsed(text).as_deref(), Some(time), "{text}");
+        }
     }
 
     #[test]
     fn what_looks_like_a_time_and_is_none_is_refused() {
-        assert_eq!(Timestamp::parse("2026-13-05"), None);
-        assert_eq!(Timestamp::parse("2026-13-05T10:00:00.000Z"), None);
-        assert_eq!(Timestamp::parse("soon"), None);
+        assert_eq!(parsed("2026-13-05"), None);
+        assert_eq!(parsed("2026-13-05T10:00:00.000Z"), None);
+        assert_eq!(parsed("soon"), None);
     }
 
     #[test]
@@ -195,22 +145,5 @@ mod tests {
         let time = Timestamp::parse("2026-02-05T10:00:00Z").expect("a time");
         assert_eq!(time.next_minute(), "2026-02-05T10:00");
         assert_eq!(time.next_hour(), "2026-02-05T10");
-    }
-
-    #[test]
-    fn days_ago_is_in_the_past() {
-        assert!(Timestamp::days_ago(1) < Timestamp::now());
-        assert!(Timestamp::days_ago(1) > Timestamp::days_ago(2));
-    }
-
-    #[test]
-    fn the_lower_bound_sorts_among_all_forms() {
-        let bound = Timestamp::parse("2026-02-05T10:00:00Z").expect("a time");
-        assert!("2026-02-05T10:00:00" >= bound.lower_bound());
-        assert!("2026-02-05T10:00:00.000Z" >= bound.lower_bound());
-        assert!("2026-02-05T09:59:59.999999" < bound.lower_bound());
-        let bound = Timestamp::parse("2026-02-05T10:00:00.500Z").expect("a time");
-        assert!("2026-02-05T10:00:00.500000" >= bound.lower_bound());
-        assert!("2026-02-05T10:00:00.499Z" < bound.lower_bound());
     }
 }

@@ -2,45 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::AgentStatus;
-use serde::Deserialize;
+use database::change_log::{self, ToldAgent};
 
-/// What the feed shows of an agent, as the database's view `feed_agents` gives it.
-#[derive(Debug)]
-pub struct Agent {
-    /// Its id.
-    pub id: String,
-    /// Its session; empty where it has none.
-    pub session_id: String,
-    /// An [`AgentStatus`], or what another writer stored.
-    pub status: String,
-    /// When it was started, as the frame has it.
-    pub started_at: String,
-    /// The whole, as it goes into a frame.
-    pub json: Arc<str>,
-}
-
-impl Agent {
-    /// Reads a payload; `None` where it has not the form of one.
-    #[must_use]
-    pub fn read(payload: String) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Payload {
-            id: String,
-            session_id: Option<String>,
-            status: Option<String>,
-            started_at: Option<String>,
-        }
-        let read: Payload = serde_json::from_str(&payload).ok()?;
-        Some(Self {
-            id: read.id,
-            session_id: read.session_id.unwrap_or_default(),
-            status: read.status.unwrap_or_default(),
-            started_at: read.started_at.unwrap_or_default(),
-            json: payload.into(),
-        })
-    }
-}
+/// An agent as the feed tells it.
+pub type Agent = ToldAgent;
 
 /// One change, with the agent before and after it.
 #[derive(Clone, Debug)]
@@ -53,6 +18,18 @@ pub struct Change {
     pub before: Before,
     /// The agent after; `None` where it was deleted.
     pub after: Option<Arc<Agent>>,
+}
+
+impl From<change_log::Change> for Change {
+    /// The change, of which it is not known what it replaced.
+    fn from(change: change_log::Change) -> Self {
+        Self {
+            seq: change.seq,
+            id: change.id.into(),
+            before: Before::Unknown,
+            after: change.agent.map(Arc::new),
+        }
+    }
 }
 
 /// What a change replaced.
@@ -78,8 +55,7 @@ pub struct Filter {
 impl Filter {
     /// Filters that let through the same are equal.
     #[must_use]
-    pub fn new(session_id: Option<String>, status: Vec<AgentStatus>) -> Self {
-        let mut status: Vec<&'static str> = status.into_iter().map(Into::into).collect();
+    pub fn new(session_id: Option<String>, mut status: Vec<&'static str>) -> Self {
         status.sort_unstable();
         status.dedup();
         Self { session_id, status }

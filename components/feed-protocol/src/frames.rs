@@ -177,10 +177,13 @@ mod tests {
     use super::*;
 
     fn agent(id: &str, status: &str) -> Arc<Agent> {
-        let json = format!(
-            r#"{{"id":"{id}","session_id":"s","status":"{status}","started_at":"2026-02-05T10:00:00.000Z"}}"#
-        );
-        Arc::new(Agent::read(json).expect("an agent"))
+        Arc::new(Agent {
+            id: id.to_owned(),
+            session_id: "s".to_owned(),
+            status: status.to_owned(),
+            started_at: "2026-02-05T10:00:00.000Z".to_owned(),
+            json: format!(r#"{{"id":"{id}","status":"{status}"}}"#),
+        })
     }
 
     fn change(seq: i64, before: Option<&str>, after: Option<&str>) -> Change {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use agent::{Agent, Before, Change, Filter};
 pub use frames::Frame;
-pub use parameters::{Mode, Parameters};
+pub use parameters::{FeedQuery, Mode, Parameters};
 
 /// After how much silence a heartbeat is sent.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -19,5 +19,3 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 pub const LIST_INTERVAL: Duration = Duration::from_millis(250);
 /// The most agents that a whole list has.
 pub const LONGEST_LIST: usize = 1000;
-/// How many changes are read of the log at once.
-pub const PAGE: i64 = 64;

@@ -1,19 +1,64 @@
 //! The query of a request for the feed.
 
-use http_api::{Fields, Input, parse};
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use domain::Words;
+use domain::words::AGENT_STATUS;
+use http_api::{Declared, Field, Input, Kind};
 
 use crate::Filter;
 
 /// What a client is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// The whole list, whenever it has changed.
     #[default]
     Default,
     /// Each change, once and in order.
     Delta,
+}
+
+static MODE: Words = Words {
+    name: "Mode",
+    all: &["default", "delta"],
+    synonyms: &[],
+    any_case: false,
+};
+
+impl Mode {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// What a client sends.
+pub struct FeedQuery;
+
+impl Declared for FeedQuery {
+    fn fields() -> Vec<Field> {
+        vec![
+            Field::optional(
+                "mode",
+                Kind::Word(&MODE),
+                "`default`: the whole list whenever it has changed; `delta`: each change.",
+            ),
+            Field::optional(
+                "since",
+                Kind::integer(0, i64::MAX),
+                "The last change that the client has: goes on after it.",
+            ),
+            Field::optional("database", Kind::TEXT, "The database that `since` is of."),
+            Field::optional("session_id", Kind::TEXT, "Only what is of this session."),
+            Field::optional(
+                "status",
+                Kind::WordList(&AGENT_STATUS),
+                "Only those with one of these.",
+            ),
+        ]
+    }
 }
 
 /// What a client asks for.
@@ -29,18 +74,23 @@ pub struct Parameters {
     pub filter: Filter,
 }
 
-impl Input for Parameters {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let mode = fields.optional("mode", parse::choice());
-        let since = fields.optional("since", parse::integer(0..=i64::MAX));
-        let database = fields.optional("database", parse::text());
-        let session_id = fields.optional("session_id", parse::text());
-        let status = fields.optional("status", parse::agent_statuses());
-        Some(Self {
-            mode: mode.unwrap_or_default(),
-            since,
-            database,
-            filter: Filter::new(session_id, status.unwrap_or_default()),
-        })
+impl Parameters {
+    /// What was sent.
+    #[must_use]
+    pub fn of(input: &Input) -> Self {
+        let text = |name| input.text(name).map(str::to_owned);
+        let statuses = input.text("status").unwrap_or_default().split(',');
+        Self {
+            mode: match input.text("mode") {
+                Some("delta") => Mode::Delta,
+                _ => Mode::Default,
+            },
+            since: input.integer("since"),
+            database: text("database"),
+            filter: Filter::new(
+                text("session_id"),
+                statuses.filter_map(|status| AGENT_STATUS.read(status)).collect(),
+            ),
+        }
     }
 }

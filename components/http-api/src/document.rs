@@ -11,9 +11,10 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
+use crate::page::PAGE;
 use crate::{
-    Answer, ApiError, Body, Fields, FromBody, Id, IfMatch, Input, List, Once, Query, Unavailable,
-    Versioned,
+    ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListQuery, Listed,
+    Presence, Query, StoredResponse, Told, Unavailable,
 };
 
 fn schema(value: Value) -> Schema {
@@ -51,22 +52,35 @@ fn body<T: FromBody>(ctx: &mut GenContext, operation: &mut Operation) {
     set_body(ctx, operation, body);
 }
 
-impl<T: Input> OperationInput for Query<T> {
+/// Parameters of a query.
+fn query(ctx: &mut GenContext, operation: &mut Operation, fields: &[Field]) {
+    let required: Vec<_> = fields
+        .iter()
+        .filter(|field| field.presence == Presence::Required)
+        .map(|field| field.name)
+        .collect();
+    // A parameter is there or not, but never null.
+    let properties: serde_json::Map<String, Value> = fields
+        .iter()
+        .map(|field| {
+            let mut schema = field.kind.schema();
+            schema["description"] = field.doc.into();
+            (field.name.to_owned(), schema)
+        })
+        .collect();
+    let fields = json!({"type": "object", "properties": properties, "required": required});
+    add(ctx, operation, ParamLocation::Query, fields);
+}
+
+impl<T: Declared> OperationInput for Query<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let fields = Fields::of::<T>();
-        let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
-        let required: Vec<_> = required.iter().map(|field| field.name).collect();
-        // A parameter is there or not, but never null.
-        let properties: serde_json::Map<String, Value> = fields
-            .iter()
-            .map(|field| {
-                let schema = field.schema.get("anyOf").map(|kinds| &kinds[0]);
-                let schema = schema.unwrap_or(&field.schema).clone();
-                (field.name.to_owned(), schema)
-            })
-            .collect();
-        let fields = json!({"type": "object", "properties": properties, "required": required});
-        add(ctx, operation, ParamLocation::Query, fields);
+        query(ctx, operation, &T::fields());
+    }
+}
+
+impl<T: Listed> OperationInput for ListQuery<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        query(ctx, operation, &[T::fields(), PAGE.to_vec()].concat());
     }
 }
 
@@ -84,7 +98,7 @@ impl<T: FromBody> OperationInput for Body<T> {
     }
 }
 
-impl<T: FromBody> OperationInput for Once<T> {
+impl<T: FromBody> OperationInput for IdempotentBody<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         header(
             ctx,
@@ -155,7 +169,7 @@ impl<T: JsonSchema> OperationOutput for List<T> {
     }
 }
 
-impl<T: JsonSchema> OperationOutput for Versioned<T> {
+impl<T: JsonSchema> OperationOutput for Told<T> {
     type Inner = T;
 
     fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Response)> {
@@ -163,7 +177,7 @@ impl<T: JsonSchema> OperationOutput for Versioned<T> {
     }
 }
 
-impl<T: JsonSchema> OperationOutput for Answer<T> {
+impl<T: JsonSchema> OperationOutput for StoredResponse<T> {
     type Inner = T;
 
     fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Response)> {

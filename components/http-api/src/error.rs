@@ -47,7 +47,7 @@ pub enum ApiError {
     NotJson,
     /// 422: all that is wrong with a body or a query.
     #[error("{} fields do not validate", .0.len())]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<FieldError>),
     /// 500: a setting of this host does not parse.
     #[error("{0}")]
     Misconfigured(String),
@@ -72,8 +72,8 @@ impl ApiError {
 
 /// One thing that is wrong with a body or a query.
 #[derive(Debug, Serialize)]
-pub struct Fault {
-    /// A word for the kind of fault, the same for every field.
+pub struct FieldError {
+    /// A word for the kind of error, the same for every field.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Where it is: `["body", "name"]`, `["body", 17, "log_type"]`, `["query", "limit"]`.
@@ -156,8 +156,8 @@ impl IntoResponse for ApiError {
             Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid(faults) => {
-                let body = Json(Detail { detail: faults });
+            Self::Invalid(errors) => {
+                let body = Json(Detail { detail: errors });
                 return (StatusCode::UNPROCESSABLE_ENTITY, body).into_response();
             }
             Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,

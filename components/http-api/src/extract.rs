@@ -1,12 +1,15 @@
 //! What handlers take from a request.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 
-use crate::{ApiError, Fault, Fields, Input, Location};
+use crate::fields::{self, Declared, Input, Reader};
+use crate::{ApiError, FieldError, Location};
 
 /// Up to how many bytes of a body that is too large are read before the answer. A client that still sends may lose an
 /// answer that comes earlier, as the connection then ends with a reset.
@@ -16,44 +19,42 @@ pub(crate) const DRAINED: usize = 16 << 20;
 #[derive(Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
 
-/// What a request's body may be read to: an object, which is any [`Input`], or something of its own.
-pub trait FromBody: Sized {
+/// A kind of body: an object with declared fields, which is any [`Declared`], or something of its own.
+pub trait FromBody {
     /// Whether there may be no body at all, which then reads as `{}`.
     const OPTIONAL: bool;
+
+    /// What it is read to.
+    type Read: Send;
 
     /// Reads the body's JSON value.
     ///
     /// # Errors
-    /// [`ApiError::Invalid`] with every fault.
-    fn from_body(body: &RawValue) -> Result<Self, ApiError>;
+    /// [`ApiError::Invalid`] with everything that is wrong.
+    fn from_body(body: &RawValue) -> Result<Self::Read, ApiError>;
 
     /// The JSON Schema of the body.
     fn schema() -> serde_json::Value;
 }
 
-impl<T: Input> FromBody for T {
+impl<T: Declared> FromBody for T {
     const OPTIONAL: bool = T::OPTIONAL_BODY;
 
-    fn from_body(body: &RawValue) -> Result<Self, ApiError> {
-        Fields::of_object(vec![Location::Field("body")], body)
-            .map_err(|fault| ApiError::Invalid(vec![fault]))?
-            .read()
+    type Read = Input;
+
+    fn from_body(body: &RawValue) -> Result<Input, ApiError> {
+        Reader::of_object(vec![Location::Field("body")], body)
+            .map_err(|error| ApiError::Invalid(vec![error]))?
+            .read(&T::fields())
     }
 
     fn schema() -> serde_json::Value {
-        let fields = Fields::of::<T>();
-        let required: Vec<_> = fields.iter().filter(|field| field.required).collect();
-        let required: Vec<_> = required.iter().map(|field| field.name).collect();
-        let properties: serde_json::Map<_, _> = fields
-            .iter()
-            .map(|field| (field.name.to_owned(), field.schema.clone()))
-            .collect();
-        serde_json::json!({"type": "object", "properties": properties, "required": required})
+        fields::schema(&T::fields())
     }
 }
 
-/// The request's body, for a method that may be repeated as it is. A POST takes [`crate::Once`].
-pub struct Body<T>(pub T);
+/// The request's body, for a method that may be repeated as it is. A POST takes [`crate::IdempotentBody`].
+pub struct Body<T: FromBody>(pub T::Read);
 
 impl<T: FromBody, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
@@ -133,8 +134,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
-    let fault = |kind, msg: String| {
-        ApiError::Invalid(vec![Fault {
+    let error = |kind, msg: String| {
+        ApiError::Invalid(vec![FieldError {
             kind,
             loc: vec![Location::Field("body")],
             msg,
@@ -142,25 +143,32 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
         }])
     };
     if bytes.is_empty() {
-        return Err(fault("missing", "Field required".to_owned()));
+        return Err(error("missing", "Field required".to_owned()));
     }
     // Read to a value first, since a raw value may be nested without limit and hold numbers and characters that
     // nobody can read.
     serde_json::from_slice::<serde_json::Value>(bytes)
         .and_then(|_| serde_json::from_slice(bytes))
-        .map_err(|error| fault("json_invalid", format!("JSON decode error: {error}")))
+        .map_err(|cause| error("json_invalid", format!("JSON decode error: {cause}")))
 }
 
 /// The parameters of the query string.
-pub struct Query<T>(pub T);
+pub struct Query<T> {
+    /// What was sent.
+    pub input: Input,
+    of: PhantomData<fn() -> T>,
+}
 
-impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
+impl<T: Declared, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        Fields::of_query(parts.uri.path(), &pairs).read().map(Self)
+        Ok(Self {
+            input: Reader::of_query(&pairs).read(&T::fields())?,
+            of: PhantomData,
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The HTTP conventions of every route group: what a body, a query, an error and a header look like.
 //!
 //! A route group gives its routes; [`Api`] adds what is the same everywhere (tokens, CORS, `OPTIONS`, trailing slashes,
-//! 404 and 405 as JSON). Handlers take [`Body`] and [`Query`], whose types say by [`Input`] how they are read, and
-//! answer [`ApiError`] where something is wrong.
+//! 404 and 405 as JSON). Handlers take [`Body`], [`IdempotentBody`], [`Query`] and [`ListQuery`] of types that declare
+//! their fields ([`fields`]), and answer [`ApiError`] where something is wrong.
 
 mod auth;
 mod cors;
@@ -11,8 +11,8 @@ mod cursor;
 mod document;
 mod error;
 mod extract;
-mod input;
-mod once;
+pub mod fields;
+mod idempotency;
 mod page;
 pub mod routing;
 mod service;
@@ -21,16 +21,24 @@ mod settings;
 pub mod spin;
 mod version;
 
+use axum::response::{IntoResponse as _, Response};
+
 pub use auth::{Tokens, bearer};
 pub use cors::Origins;
-pub use error::{ApiError, Fault, Location, Unavailable};
+pub use error::{ApiError, FieldError, Location, Unavailable};
 pub use extract::{Body, FromBody, Id, Query};
-pub use input::{FieldSchema, Fields, Input, Parse, Parser, Raw, Violation, parse};
-pub use once::{Answer, Once};
-pub use page::{List, Order, Page};
+pub use fields::{Declared, Field, Input, Kind, Presence, Reader};
+pub use idempotency::{IdempotentBody, StoredResponse};
+pub use page::{List, ListQuery, Listed, Order};
 pub use service::Api;
 pub use settings::Settings;
-pub use version::{IfMatch, Versioned};
+pub use version::{IfMatch, Told};
 
 /// The service's name, as `/` and `/health` give it.
 pub const SERVICE: &str = "orchestrator-web";
+
+/// 200 with a body that is JSON already.
+fn json(body: String) -> Response {
+    let json = http::HeaderValue::from_static("application/json");
+    ([(http::header::CONTENT_TYPE, json)], body).into_response()
+}

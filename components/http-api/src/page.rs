@@ -1,69 +1,134 @@
 //! `limit`, `order` and `cursor` of the lists, and the page that a list answers.
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
-use database::{Paged, Value, Window};
-use http::{HeaderValue, header};
-use serde::Serialize;
+use std::borrow::Cow;
+use std::marker::PhantomData;
 
-use crate::input::{Parse as _, Parser};
-use crate::{Fields, Raw, Violation, cursor, parse};
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use database::{Page, Value, Window};
+use domain::Words;
+use http::request::Parts;
+use http::{HeaderValue, header};
+
+use crate::fields::{Declared, Field, Input, Kind, Reader};
+use crate::{ApiError, FieldError, Location, cursor};
 
 /// The most rows that a list gives.
 const MOST: i64 = 1000;
 
-/// Which rows of a list are wanted.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// 1 to 1000 rows.
+static ORDER: Words = Words {
+    name: "Order",
+    all: &["asc", "desc"],
+    synonyms: &[],
+    any_case: false,
+};
+
+/// The direction of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// The query of a list: its filters are the fields.
+pub trait Listed: Declared {
+    /// How many rows a page has where the client does not say.
+    fn limit() -> usize;
+
+    /// The order where the client does not say.
+    fn order() -> Order;
+}
+
+/// The fields that every list has.
+pub(crate) const PAGE: [Field; 3] = [
+    Field::optional(
+        "limit",
+        Kind::integer(1, MOST),
+        "The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest.",
+    ),
+    Field::optional(
+        "order",
+        Kind::Word(&ORDER),
+        "`asc`: oldest first, `desc`: newest first.",
+    ),
+    Field::optional(
+        "cursor",
+        Kind::Cursor,
+        "Where the list goes on, from the `Link` of the page before.",
+    ),
+];
+
+/// What a client wants of a list.
+pub struct ListQuery<T> {
+    /// The filters.
+    pub filters: Input,
     limit: usize,
     order: Order,
     /// The position of the row before.
     after: Option<Vec<Value>>,
     /// The list's path and filters, which a cursor belongs to.
     list: String,
+    of: PhantomData<fn() -> T>,
 }
 
-/// The direction of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
-#[strum(serialize_all = "snake_case")]
-pub enum Order {
-    /// Oldest first.
-    Asc,
-    /// Newest first.
-    Desc,
-}
+impl<T: Listed, S: Send + Sync> FromRequestParts<S> for ListQuery<T> {
+    type Rejection = ApiError;
 
-impl Page {
-    /// Reads `limit`, `order` and `cursor`; the first two have defaults.
-    pub fn read(fields: &mut Fields<'_>, limit: usize, order: Order) -> Self {
-        let list = fields.list();
-        let wanted = fields.optional("limit", parse::integer(1..=MOST));
-        let position = Parser {
-            parse: |raw: Raw<'_>| {
-                let text = parse::text().parse(raw)?;
-                cursor::decode(&list, &text).ok_or_else(|| {
-                    let msg = "Input should be a cursor that this list gave with the same filters";
-                    Violation::new("cursor", msg)
-                })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let fields = [T::fields(), PAGE.to_vec()].concat();
+        let filters = Reader::of_query(&pairs).read(&fields)?;
+        let list = list(parts.uri.path(), &pairs);
+        let after = filters.text("cursor").map(|text| {
+            cursor::decode(&list, text).ok_or_else(|| {
+                ApiError::Invalid(vec![FieldError {
+                    kind: "cursor",
+                    loc: vec![Location::Field("query"), Location::Field("cursor")],
+                    msg: "Input should be a cursor that this list gave with the same filters"
+                        .to_owned(),
+                    input: domain::Json::text(text),
+                }])
+            })
+        });
+        Ok(Self {
+            limit: filters
+                .integer("limit")
+                .and_then(|limit| limit.try_into().ok())
+                .unwrap_or_else(T::limit),
+            order: match filters.text("order") {
+                Some("asc") => Order::Ascending,
+                Some(_) => Order::Descending,
+                None => T::order(),
             },
-            schema: || serde_json::json!({"type": "string", "pattern": "^[0-9a-f]+$"}),
-        };
-        Self {
-            limit: wanted
-                .and_then(|wanted| wanted.try_into().ok())
-                .unwrap_or(limit),
-            order: fields.optional("order", parse::choice()).unwrap_or(order),
-            after: fields.optional("cursor", position),
+            after: after.transpose()?,
             list,
-        }
+            filters,
+            of: PhantomData,
+        })
     }
+}
 
+/// The list that a query is about: its path and all parameters but `limit` and `cursor`, in one order.
+fn list(path: &str, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
+    let mut filters: Vec<_> = pairs
+        .iter()
+        .filter(|(name, value)| !value.is_empty() && name != "limit" && name != "cursor")
+        .collect();
+    filters.sort();
+    let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+    query.extend_pairs(filters);
+    query.finish()
+}
+
+impl<T> ListQuery<T> {
     /// The rows for the database to give.
     #[must_use]
     pub fn window(&self) -> Window<'_> {
         Window {
-            descending: self.order == Order::Desc,
+            descending: self.order == Order::Descending,
             after: self.after.as_deref(),
             limit: self.limit,
         }
@@ -71,7 +136,7 @@ impl Page {
 
     /// The answer with these rows.
     #[must_use]
-    pub fn answer<T>(&self, page: Paged<T>) -> List<T> {
+    pub fn answer<R>(&self, page: Page) -> List<R> {
         let next = page.next.map(|position| {
             let Self { list, limit, .. } = self;
             let cursor = cursor::encode(list, &position);
@@ -79,21 +144,23 @@ impl Page {
             format!("{list}{separator}limit={limit}&cursor={cursor}")
         });
         List {
-            rows: page.rows,
+            json: format!("[{}]", page.rows.join(",")),
             next,
+            of: PhantomData,
         }
     }
 }
 
-/// A page of a list: a JSON array, and where more rows follow, the `Link` to them.
-pub struct List<T> {
-    rows: Vec<T>,
+/// A page of a list of `R`: a JSON array, and where more rows follow, the `Link` to them.
+pub struct List<R> {
+    json: String,
     next: Option<String>,
+    of: PhantomData<fn() -> R>,
 }
 
-impl<T: Serialize> IntoResponse for List<T> {
+impl<R> IntoResponse for List<R> {
     fn into_response(self) -> Response {
-        let mut response = Json(self.rows).into_response();
+        let mut response = crate::json(self.json);
         let link = self.next.map(|next| format!("<{next}>; rel=\"next\""));
         if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
             response.headers_mut().insert(header::LINK, link);

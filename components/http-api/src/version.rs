@@ -1,13 +1,12 @@
 //! Row versions as entity tags: what a client has seen, and whether it is still so (RFC 9110, 13.1.1).
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
 
-use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{HeaderValue, header};
 use http::request::Parts;
-use serde::Serialize;
 
 use crate::ApiError;
 
@@ -16,17 +15,33 @@ pub(crate) fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// A row with its version as `ETag`.
-pub struct Versioned<T> {
-    /// The row's version.
-    pub version: i64,
-    /// The row.
-    pub row: T,
+/// A row of the resource `R` as it is told, with its version as `ETag` where it has one.
+pub struct Told<R> {
+    json: String,
+    version: Option<i64>,
+    of: PhantomData<fn() -> R>,
 }
 
-impl<T: Serialize> IntoResponse for Versioned<T> {
+impl<R> Told<R> {
+    /// A row that is told by `json`.
+    #[must_use]
+    pub fn new(json: String, version: Option<i64>) -> Self {
+        Self {
+            json,
+            version,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<R> IntoResponse for Told<R> {
     fn into_response(self) -> Response {
-        ([(header::ETAG, etag(self.version))], Json(self.row)).into_response()
+        let mut response = crate::json(self.json);
+        let etag = self.version.map(etag);
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+            response.headers_mut().insert(header::ETAG, etag);
+        }
+        response
     }
 }
 

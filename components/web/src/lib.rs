@@ -1,18 +1,11 @@
-//! The component `web`: the live board, the API's documentation, and what those pages are made of.
+//! The component `web`: the live board and the documentation of the API.
 //!
-//! Pages and libraries are in the component itself, so that they work without a network.
+//! A shell: what it does is in the crate `backend`.
+#![cfg(target_family = "wasm")]
 
-mod files;
-mod routes;
+use spin_sdk::http::{IntoResponse, Request};
 
-pub use routes::routes;
-
-#[cfg(target_family = "wasm")]
-mod component {
-    use spin_sdk::http::{IntoResponse, Request};
-
-    #[spin_sdk::http_service]
-    async fn handle(request: Request) -> impl IntoResponse {
-        http_api::spin::serve_without_database(request, crate::routes).await
-    }
+#[spin_sdk::http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    http_api::spin::serve(request, backend::web::routes).await
 }

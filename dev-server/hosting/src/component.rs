@@ -81,18 +81,18 @@ impl HandlerState for Instances {
         store.set_epoch_deadline(TICKS_IN_A_TURN);
         store.epoch_deadline_async_yield_and_update(TICKS_IN_A_TURN);
         let service = self.service.instantiate_async(&mut store).await?;
-        let pulse = Pulse::default();
+        let activity = StreamActivity::default();
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
             view: Guest::http,
             expiration: Expiration {
-                pulse: pulse.clone(),
+                activity: activity.clone(),
                 sleep: Box::pin(tokio::time::sleep(IDLE)),
             },
             state: Worker {
                 component: Arc::clone(&self.id),
-                pulse,
+                activity,
                 closing: Arc::clone(&self.closing),
             },
         })
@@ -101,9 +101,9 @@ impl HandlerState for Instances {
 
 /// When a piece of a streaming response last left an instance.
 #[derive(Clone, Default)]
-pub(crate) struct Pulse(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct StreamActivity(Arc<Mutex<Option<Instant>>>);
 
-impl Pulse {
+impl StreamActivity {
     /// Notes a piece.
     pub(crate) fn beat(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -114,13 +114,13 @@ impl Pulse {
     }
 }
 
-/// Goes with a request, and learns the pulse of the instance that takes it.
+/// Goes with a request, and learns the activity of the instance that takes it.
 #[derive(Clone, Default)]
-pub(crate) struct Seat(Arc<OnceLock<Pulse>>);
+pub(crate) struct RequestHandle(Arc<OnceLock<StreamActivity>>);
 
-impl Seat {
-    /// The pulse of the instance.
-    pub(crate) fn pulse(&self) -> Pulse {
+impl RequestHandle {
+    /// The activity of the instance.
+    pub(crate) fn activity(&self) -> StreamActivity {
         self.0.get().cloned().unwrap_or_default()
     }
 }
@@ -128,13 +128,13 @@ impl Seat {
 /// One instance at work.
 pub(crate) struct Worker {
     component: Arc<str>,
-    pulse: Pulse,
+    activity: StreamActivity,
     closing: Arc<AtomicBool>,
 }
 
 impl WorkerState for Worker {
     type StoreData = Guest;
-    type RequestData = Seat;
+    type RequestData = RequestHandle;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= REQUESTS_IN_A_LIFE {
@@ -149,11 +149,11 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        seat: Seat,
+        handle: RequestHandle,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         // A request is taken by one instance, once.
-        let _ = seat.0.set(self.pulse.clone());
+        let _ = handle.0.set(self.activity.clone());
         Box::pin(tokio::time::sleep(REQUEST_LIMIT))
     }
 
@@ -169,7 +169,7 @@ impl WorkerState for Worker {
 
 /// Ends an instance that has had nothing to do for long, or that a request keeps too long.
 pub(crate) struct Expiration {
-    pulse: Pulse,
+    activity: StreamActivity,
     sleep: Pin<Box<Sleep>>,
 }
 
@@ -181,7 +181,7 @@ impl WorkerExpiration for Expiration {
         start: Instant,
     ) -> Poll<()> {
         // When a sleep is over, this is called again, and sees what has left the instance meanwhile.
-        let deadline = deadline(status, start, self.pulse.last()).into();
+        let deadline = deadline(status, start, self.activity.last()).into();
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
         }
@@ -189,13 +189,13 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// When an instance ends that has been in `status` since `start` and last gave a piece of a response at `pulse`.
-fn deadline(status: WorkerStatus, start: Instant, pulse: Option<Instant>) -> Instant {
+/// When an instance ends that has been in `status` since `start` and last gave a piece of a response at `activity`.
+fn deadline(status: WorkerStatus, start: Instant, activity: Option<Instant>) -> Instant {
     match status {
         WorkerStatus::Idle => start + IDLE,
         // A request that does not begin to answer is not helped by a stream beside it.
         WorkerStatus::Requests => start + REQUEST_LIMIT,
-        WorkerStatus::PostReturn => pulse.map_or(start, |pulse| pulse.max(start)) + REQUEST_LIMIT,
+        WorkerStatus::PostReturn => activity.map_or(start, |activity| activity.max(start)) + REQUEST_LIMIT,
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
     fn a_stream_lives_as_long_as_its_pieces_leave() {
         let start = Instant::now();
         let hour = start + Duration::from_hours(1);
-        let of = |status, pulse| deadline(status, start, pulse);
+        let of = |status, activity| deadline(status, start, activity);
         assert_eq!(of(WorkerStatus::PostReturn, None), start + REQUEST_LIMIT);
         assert_eq!(
             of(WorkerStatus::PostReturn, Some(hour)),

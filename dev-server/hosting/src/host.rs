@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
-use database::PATIENCE;
+use database::WRITE_LOCK_TIMEOUT;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,7 +18,7 @@ use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocat
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 
-use crate::component::{Instances, Seat};
+use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::sqlite::Pool;
@@ -126,36 +126,36 @@ impl Host {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
-        let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, turns.acquire()).await else {
+        let Ok(Ok(_turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
             return Err(Failure::TimedOut);
         };
         let request = request.map(|body| {
             body.map_err(|error| HttpError::InternalError(Some(error.into().to_string())))
                 .boxed_unsync()
         });
-        let seat = Seat::default();
+        let handle = RequestHandle::default();
         let response = component
-            .handle(seat.clone(), request)
+            .handle(handle.clone(), request)
             .await
             .map_err(|error| Failure::new(&route.component, error))?;
         if is_stream(&response) {
-            self.stream(response, &seat)
+            self.stream(response, &handle)
         } else {
             Ok(response)
         }
     }
 
     /// Gives a stream its place, and its instance a sign of life with each piece.
-    fn stream(&self, response: Response<Body>, seat: &Seat) -> Result<Response<Body>, Failure> {
+    fn stream(&self, response: Response<Body>, handle: &RequestHandle) -> Result<Response<Body>, Failure> {
         let place = Arc::clone(&self.streams)
             .try_acquire_owned()
             .map_err(|_| Failure::TooManyStreams)?;
-        let pulse = seat.pulse();
+        let activity = handle.activity();
         Ok(response.map(|body| {
             body.map_frame(move |frame| {
                 // Held as long as the body is.
                 let _ = &place;
-                pulse.beat();
+                activity.beat();
                 frame
             })
             .boxed_unsync()
@@ -174,7 +174,7 @@ impl Failure {
         if error.is::<ExpirationError>() {
             return Self::TimedOut;
         }
-        let error = match error.downcast_ref::<InstantiationError<Seat>>() {
+        let error = match error.downcast_ref::<InstantiationError<RequestHandle>>() {
             Some(failed) => anyhow::anyhow!("cannot make an instance: {:?}", failed.error),
             None => anyhow::Error::from(error),
         };

@@ -5,7 +5,7 @@
 //!
 //! Of all that write, one goes at a time: in this process they queue for a permit, in the order in which they came,
 //! and whoever holds it tries again while another process has the lock. SQLite itself never waits, and no thread
-//! does. A statement that found no way in within [`PATIENCE`] gets SQLite's own "database is locked".
+//! does. A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use database::native::{self, Identity, Rows};
-use database::{Error, PATIENCE};
+use database::{Error, FOREIGN_KEYS_OFF, FOREIGN_KEYS_ON, WRITE_LOCK_TIMEOUT};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -92,6 +92,16 @@ impl Pool {
         })
     }
 
+    /// Puts a connection aside that is pinned, and any other back.
+    fn keep(&self, mut turn: Checkout) -> Option<Checkout> {
+        if turn.pinned {
+            turn.permit = None;
+            return Some(turn);
+        }
+        self.give_back(turn.open);
+        None
+    }
+
     fn give_back(&self, open: Open) {
         let mut idle = self.idle();
         if idle.len() < IDLE_CONNECTIONS {
@@ -108,20 +118,23 @@ impl Pool {
 /// connection has left open.
 pub struct Handle {
     pool: Arc<Pool>,
-    transaction: Option<Transaction>,
+    checkout: Option<Checkout>,
 }
 
-/// A connection with a transaction open, and the right to write.
-struct Transaction {
+/// A connection that is not in the pool: while a statement runs, a transaction is open, or its foreign keys are off.
+struct Checkout {
     open: Open,
+    /// The right to write.
     permit: Option<OwnedSemaphorePermit>,
+    /// Whether it stays aside between statements: its foreign keys are off.
+    pinned: bool,
 }
 
 impl Handle {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
         Self {
             pool,
-            transaction: None,
+            checkout: None,
         }
     }
 
@@ -131,14 +144,14 @@ impl Handle {
         sql: String,
         parameters: Vec<wit::Value>,
     ) -> Result<wit::QueryResult, wit::Error> {
-        let (transaction, result) = run(
+        let (checkout, result) = run(
             &self.pool,
-            self.transaction.take(),
+            self.checkout.take(),
             Arc::new((sql, parameters)),
         )
         .await
         .map_err(wit::Error::Io)?;
-        self.transaction = transaction;
+        self.checkout = checkout;
         let Rows { columns, rows } = result.map_err(wit::Error::Io)?;
         let rows = rows
             .into_iter()
@@ -149,32 +162,42 @@ impl Handle {
 }
 
 type Statement = Arc<(String, Vec<wit::Value>)>;
-type Outcome = (Option<Transaction>, Result<Rows<wit::Value>, String>);
+type Outcome = (Option<Checkout>, Result<Rows<wit::Value>, String>);
 
-/// Runs a statement in `transaction`, or on its own. Gives the transaction that is open afterwards, if any.
+/// Runs a statement on the connection that is `kept`, or on one of the pool. Gives the connection to keep afterwards, if
+/// any.
 ///
 /// # Errors
 /// Where no connection could be had.
 async fn run(
     pool: &Arc<Pool>,
-    transaction: Option<Transaction>,
+    kept: Option<Checkout>,
     statement: Statement,
 ) -> Result<Outcome, String> {
-    let deadline = Instant::now() + PATIENCE;
-    let inside = transaction.is_some();
-    let mut turn = match transaction {
-        Some(transaction) => transaction,
-        None => Transaction {
+    let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
+    // Another statement may go on where a transaction is open; what comes before one waits by itself.
+    let inside = kept
+        .as_ref()
+        .is_some_and(|kept| !kept.open.connection.is_autocommit());
+    let pinned = match statement.0.as_str() {
+        FOREIGN_KEYS_OFF => true,
+        FOREIGN_KEYS_ON => false,
+        _ => kept.as_ref().is_some_and(|kept| kept.pinned),
+    };
+    let mut turn = match kept {
+        Some(kept) => kept,
+        None => Checkout {
             open: pool.take()?,
             permit: None,
+            pinned,
         },
     };
+    turn.pinned = pinned;
     loop {
         if turn.permit.is_none() && writes(&turn.open.connection, &statement.0) {
             let queue = Arc::clone(&pool.writer).acquire_owned();
             let Ok(permit) = timeout_at(deadline, queue).await else {
-                pool.give_back(turn.open);
-                return Ok((None, Err(LOCKED.to_owned())));
+                return Ok((pool.keep(turn), Err(LOCKED.to_owned())));
             };
             turn.permit = permit.ok();
         }
@@ -190,8 +213,7 @@ async fn run(
             committed();
         }
         if inside || !locked || Instant::now() >= deadline {
-            pool.give_back(turn.open);
-            return Ok((None, result));
+            return Ok((pool.keep(turn), result));
         }
         sleep(PAUSE).await;
     }
@@ -207,9 +229,9 @@ fn writes(connection: &rusqlite::Connection, sql: &str) -> bool {
 /// Runs the statement: one that only reads right here, which saves a quarter of a small request's time, unless it
 /// turns out to take long; any other on a thread that may block, as a commit waits for the disk.
 async fn step(
-    mut turn: Transaction,
+    mut turn: Checkout,
     statement: Statement,
-) -> Result<(Transaction, Result<Rows<wit::Value>, String>), String> {
+) -> Result<(Checkout, Result<Rows<wit::Value>, String>), String> {
     if turn.permit.is_none()
         && let Some(result) = step_shortly(&mut turn.open.connection, &statement)?
     {

@@ -1,6 +1,6 @@
 //! Where the poller meets the clients.
 //!
-//! The poller puts a batch into the picture and into the ring in one step, under one lock; a client that joins takes a
+//! The poller puts a batch into the index and into the ring in one step, under one lock; a client that joins takes a
 //! snapshot and a place in the ring under the same lock. So nothing lies between the two, and nothing is in both.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use feed_protocol::{Change, Filter, Frame, frames};
 use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::picture::Picture;
+use super::agent_index::AgentIndex;
 
 /// How many batches a client may be behind before it gets a snapshot instead.
 const RING: usize = 1024;
@@ -19,7 +19,7 @@ const RING: usize = 1024;
 pub(super) enum Event {
     /// Changes that follow one another.
     Changes(Arc<Batch>),
-    /// The picture was made anew, and what lies between is not known.
+    /// The index was made anew, and what lies between is not known.
     Reset,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct Batch {
     frames: Mutex<Vec<(Filter, Vec<Utf8Bytes>)>>,
 }
 
-/// The picture and the ring.
+/// The index and the ring.
 pub(super) struct Hub {
-    picture: Mutex<Picture>,
+    index: Mutex<AgentIndex>,
     ring: broadcast::Sender<Event>,
     seq: watch::Sender<i64>,
     live: watch::Sender<bool>,
@@ -41,7 +41,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new() -> Self {
         Self {
-            picture: Mutex::default(),
+            index: Mutex::default(),
             ring: broadcast::channel(RING).0,
             seq: watch::channel(0).0,
             live: watch::channel(false).0,
@@ -49,11 +49,11 @@ impl Hub {
         }
     }
 
-    /// Replaces the picture. Clients start anew.
-    pub(super) fn reset(&self, picture: Picture) {
-        let mut current = lock(&self.picture);
-        let seq = picture.seq;
-        *current = picture;
+    /// Replaces the index. Clients start anew.
+    pub(super) fn reset(&self, index: AgentIndex) {
+        let mut current = lock(&self.index);
+        let seq = index.seq;
+        *current = index;
         lock(&self.lists).clear();
         // An error says that there is no client.
         let _ = self.ring.send(Event::Reset);
@@ -62,16 +62,16 @@ impl Hub {
 
     /// Hands changes on, which follow on what was handed on before.
     pub(super) fn publish(&self, mut changes: Vec<Change>) {
-        let mut picture = lock(&self.picture);
+        let mut index = lock(&self.index);
         for change in &mut changes {
-            picture.apply(change);
+            index.apply(change);
         }
         let batch = Batch {
             changes,
             frames: Mutex::default(),
         };
         let _ = self.ring.send(Event::Changes(Arc::new(batch)));
-        self.seq.send_replace(picture.seq);
+        self.seq.send_replace(index.seq);
     }
 
     /// Says whether the database can be read.
@@ -90,29 +90,29 @@ impl Hub {
         self.seq.subscribe()
     }
 
-    /// The database that the picture is of.
+    /// The database that the index is of.
     pub(super) fn database(&self) -> Arc<str> {
-        Arc::clone(&lock(&self.picture).database)
+        Arc::clone(&lock(&self.index).database)
     }
 
     /// A place in the ring, the last change before it, and the database that it is of.
     pub(super) fn join(&self) -> (broadcast::Receiver<Event>, i64, Arc<str>) {
-        let picture = lock(&self.picture);
-        let database = Arc::clone(&picture.database);
-        (self.ring.subscribe(), picture.seq, database)
+        let index = lock(&self.index);
+        let database = Arc::clone(&index.database);
+        (self.ring.subscribe(), index.seq, database)
     }
 
     /// The whole list under `filter` as JSON, with the last change that it has. Clients with the same filter share it.
     pub(super) fn list(&self, filter: &Filter) -> (Arc<str>, i64) {
         let (agents, seq) = {
-            let picture = lock(&self.picture);
-            let seq = picture.seq;
+            let index = lock(&self.index);
+            let seq = index.seq;
             let lists = lock(&self.lists);
             let known = lists.iter().find(|(of, at, _)| of == filter && *at == seq);
             if let Some((_, _, list)) = known {
                 return (Arc::clone(list), seq);
             }
-            (picture.newest(filter), seq)
+            (index.newest(filter), seq)
         };
         let list: Arc<str> = frames::array(&agents).into();
         let mut lists = lock(&self.lists);

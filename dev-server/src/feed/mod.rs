@@ -1,14 +1,15 @@
 //! The live feed: every change of an agent, at every client, whoever made it.
 //!
-//! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and keeps a picture of all agents in
-//! memory ([`picture`]). It hands each batch of changes to a ring that all clients read ([`hub`]); a client's task
-//! ([`socket`]) turns batches into frames (`feed_protocol`). No client costs a query, but for one that resumes, which reads
+//! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and keeps an index of all agents in
+//! memory ([`agent_index`]). It hands each batch of changes to a ring that all clients read ([`hub`]); a client's task
+//! ([`client`]) turns batches into frames (`feed_protocol`). No client costs a query, but for one that resumes, which reads
 //! what it missed from the log.
 
+mod admission;
+mod agent_index;
+mod client;
 mod hub;
-mod picture;
 mod poller;
-mod socket;
 mod source;
 mod upgrade;
 
@@ -61,8 +62,8 @@ pub(crate) async fn start(
         stopping,
     };
     let router = Router::new()
-        .route("/ws/agent-status", get(socket::connect))
-        .route_layer(middleware::from_fn_with_state(feed.clone(), socket::admit))
+        .route("/ws/agent-status", get(admission::connect))
+        .route_layer(middleware::from_fn_with_state(feed.clone(), admission::admit))
         .with_state(feed);
     (router, waker)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::file::Error;
+use crate::database_file::Error;
 
 use super::hub::Hub;
 use super::source::Source;
@@ -145,11 +145,11 @@ impl Thread {
         Ok(true)
     }
 
-    /// Makes the picture anew and gives its position.
+    /// Makes the index anew and gives its position.
     fn load(&mut self, source: &mut Source) -> Result<i64, Error> {
-        let picture = source.picture()?;
-        let seq = picture.seq;
-        self.hub.reset(picture);
+        let index = source.agents()?;
+        let seq = index.seq;
+        self.hub.reset(index);
         self.recovered();
         Ok(seq)
     }

@@ -1,28 +1,26 @@
-//! What the feed reads of the database.
+//! What the feed reads of the database: the port for changes, over a file that may go away.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use feed_protocol::{Agent, Before, Change, PAGE};
-use rusqlite::{Connection, params};
+use database::change_log::{self, Position};
+use database::transaction;
+use feed_protocol::Change;
 
-use crate::file::{Error, File, text};
+use super::agent_index::AgentIndex;
+use crate::database_file::{DatabaseFile, Error};
 
-use super::picture::Picture;
-
-/// A connection that only reads, on a file that may go away.
+/// A connection to the log.
 pub(super) struct Source {
-    file: File,
+    file: DatabaseFile,
     database: Arc<str>,
 }
 
 impl Source {
     /// Opens the file, which must be there and have our schema.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path)?;
-        let database: String =
-            file.connection
-                .query_row("SELECT id FROM database_identity", [], |row| row.get(0))?;
+        let file = DatabaseFile::open(path)?;
+        let Position { database, .. } = change_log::position(file.connection())?;
         Ok(Self {
             file,
             database: database.into(),
@@ -39,70 +37,30 @@ impl Source {
         self.file.check()
     }
 
-    /// A number that changes whenever another connection commits. Costs microseconds.
+    /// A number that changes whenever another connection commits.
     pub(super) fn data_version(&self) -> Result<i64, Error> {
-        let mut statement = self.file.connection.prepare_cached("PRAGMA data_version")?;
-        Ok(statement.query_row([], |row| row.get(0))?)
+        self.file.data_version()
     }
 
     /// All agents, and the position in the log that they are of.
-    pub(super) fn picture(&mut self) -> Result<Picture, Error> {
-        let transaction = self.file.connection.transaction()?;
-        let seq = last_seq(&transaction)?;
-        let agents = transaction
-            .prepare("SELECT payload FROM feed_agents")?
-            .query_map([], |row| text(row, 0))?
-            .filter_map(|payload| payload.map(read).transpose())
-            .collect::<Result<Vec<Agent>, _>>()?;
-        transaction.commit()?;
-        Ok(Picture::new(Arc::clone(&self.database), seq, agents))
+    pub(super) fn agents(&self) -> Result<AgentIndex, Error> {
+        let (position, agents) = transaction(self.file.connection(), "BEGIN", &mut |db| {
+            let position = change_log::position(db)?;
+            let agents = change_log::agents(db, None, &[], i64::MAX)?;
+            Ok::<_, database::Error>((position, agents))
+        })?;
+        Ok(AgentIndex::new(
+            Arc::clone(&self.database),
+            position.seq,
+            agents,
+        ))
     }
 
-    /// The changes after `seq`, in order, at most [`PAGE`] of them. `None` where some of them were pruned.
+    /// The changes after `seq`, in order, some at a time. `None` where some of them were pruned.
     pub(super) fn changes(&self, seq: i64) -> Result<Option<Vec<Change>>, Error> {
-        // Both queries must see the same log.
-        let transaction = self.file.connection.unchecked_transaction()?;
-        let mut statement = transaction.prepare_cached(
-            "SELECT seq, op, entity_id, payload FROM change_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )?;
-        let changes = statement
-            .query_map(params![seq, PAGE], |row| {
-                let op: String = row.get(1)?;
-                let id = text(row, 2)?;
-                let after = match op.as_str() {
-                    "delete" => None,
-                    _ => read(text(row, 3)?).map(Arc::new),
-                };
-                Ok(Change {
-                    seq: row.get(0)?,
-                    id: id.into(),
-                    before: Before::Unknown,
-                    after,
-                })
-            })?
-            .collect::<Result<Vec<Change>, _>>()?;
-        // Numbers are given without gaps, so a gap is what was pruned.
-        let whole = match changes.first() {
-            Some(first) => first.seq == seq + 1,
-            None => last_seq(&transaction)? == seq,
-        };
-        Ok(whole.then_some(changes))
+        let changes = transaction(self.file.connection(), "BEGIN", &mut |db| {
+            change_log::since(db, seq)
+        })?;
+        Ok(changes.map(|changes| changes.into_iter().map(Change::from).collect()))
     }
-}
-
-/// The number of the last change that there ever was.
-fn last_seq(connection: &Connection) -> Result<i64, Error> {
-    Ok(connection.query_row(
-        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0)",
-        [],
-        |row| row.get(0),
-    )?)
-}
-
-fn read(payload: String) -> Option<Agent> {
-    let agent = Agent::read(payload);
-    if agent.is_none() {
-        tracing::warn!("an agent's row makes no valid JSON and is not shown");
-    }
-    agent
 }

@@ -184,10 +184,7 @@ impl Setup {
             feed_url: Settings::parse_feed_url("").unwrap(),
             tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
         };
-        let routes = agents::routes(database.clone(), &settings)
-            .merge(runtime::routes(database.clone(), &settings))
-            .merge(health::routes(database, &settings))
-            .merge(web::routes(&settings));
+        let routes = backend::routes(&database, &settings);
         Running::Native {
             api: Api::new(routes, settings),
             native,
@@ -330,7 +327,10 @@ impl TestApp {
                 native
                     .with(&mut |connection| {
                         let mut rows = connection.execute(sql, &[])?.into_iter();
-                        first = rows.next().map_or(Sql::Null, |mut row| row.value());
+                        first = rows
+                            .next()
+                            .and_then(|row| row.into_values().into_iter().next())
+                            .unwrap_or(Sql::Null);
                         Ok(())
                     })
                     .expect(sql);

@@ -1,6 +1,8 @@
-//! What SQLite does for each list: it goes through an index in the list's order, and sorts nothing.
+//! What SQLite does for each list, with each filter and each two of them: it goes through an index that fits them, in the
+//! list's order, and sorts nothing.
 //!
-//! The statements are those that the handlers run, taken down at the database port.
+//! The statements are those that the handlers run, taken down at the database port; the filters are those that the
+//! resources declare.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -71,8 +73,7 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
         feed_url: String::new(),
         tokens: Tokens::default(),
     };
-    let routes = agents::routes(database.clone(), &settings)
-        .merge(runtime::routes(database.clone(), &settings));
+    let routes = backend::routes(&database, &settings);
     let api = Api::new(routes, settings);
     let response = api.call(Request::new("GET", uri).build()).await;
     Response::read(response).await.unwrap().json(200);
@@ -85,13 +86,8 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
             let rows = connection.execute(&format!("EXPLAIN QUERY PLAN {sql}"), &parameters)?;
             plan = rows
                 .into_iter()
-                .map(|mut row| {
-                    row.integer();
-                    row.integer();
-                    row.integer();
-                    row.text()
-                })
-                .collect();
+                .map(|mut row| row.text("detail"))
+                .collect::<Result<Vec<String>, Error>>()?;
             Ok(())
         })
         .unwrap();
@@ -111,82 +107,103 @@ const ROWS: [&str; 4] = [
      SELECT 'a' || (n % 100 + 1), 'milestone', iif(n % 100, 'INFO', 'ERROR'), '' FROM n",
 ];
 
-/// Each list with the index that it goes through.
-const LISTS: [(&str, &str); 19] = [
-    ("/api/agents?", "idx_orchestrator_agents_created"),
-    ("/api/runtime/agents?", "idx_agents_started"),
-    ("/api/runtime/prompts?", "idx_prompts_created"),
-    ("/api/runtime/logs?", "SCAN agent_logs"),
-    ("/api/runtime/logs?level=ERROR", "idx_agent_logs_level"),
-    ("/api/runtime/logs?log_type=error", "idx_agent_logs_type"),
-    ("/api/runtime/logs?agent_id=a1", "idx_agent_logs_agent"),
-    ("/api/runtime/logs/agent/a1?", "idx_agent_logs_agent"),
-    ("/api/runtime/logs/agent/a1?limit=1", "idx_agent_logs_agent"),
-    ("/api/runtime/agents?limit=1", "idx_agents_started"),
-    (
-        "/api/runtime/agents?status=failed",
-        "idx_agents_status_started",
-    ),
-    ("/api/runtime/agents?session_id=s1", "idx_agents_session"),
-    (
-        "/api/runtime/agents?orchestrator_agent_id=d1",
-        "idx_agents_orch",
-    ),
-    (
-        "/api/runtime/agents?parent_agent_id=a1",
-        "idx_agents_parent",
-    ),
-    ("/api/runtime/prompts?agent_id=a1", "idx_prompts_agent"),
-    (
-        "/api/runtime/prompts?status=completed",
-        "idx_prompts_status",
-    ),
-    (
-        "/api/runtime/prompts?prompt_type=command",
-        "idx_prompts_type",
-    ),
-    (
-        "/api/runtime/system-logs?component=c",
-        "idx_system_logs_component",
-    ),
-    (
-        "/api/runtime/system-logs?level=ERROR",
-        "idx_system_logs_level",
-    ),
+/// A value for each filter, and what the plan says where an index serves it.
+const FILTERS: [(&str, &str, &str); 15] = [
+    ("agent_type", "tester", "agent_type=?"),
+    ("is_active", "true", "is_active=?"),
+    ("session_id", "s1", "session_id=?"),
+    ("status", "completed", "status=?"),
+    ("orchestrator_agent_id", "d1", "orchestrator_agent_id=?"),
+    ("parent_agent_id", "a1", "parent_agent_id=?"),
+    ("agent_id", "a1", "agent_id=?"),
+    ("prompt_type", "adw", "prompt_type=?"),
+    ("level", "INFO", "log_level=?"),
+    ("log_type", "milestone", "log_type=?"),
+    ("component", "c", "component=?"),
+    ("since", "2026-01-01", "rowid>?"),
+    ("until", "2026-01-02", "rowid<?"),
+    ("q", "x", ""),
+    ("", "", ""),
 ];
 
+/// Whether the plan shows that both filters are served. Agents that one has started are all in its session and, but for a
+/// few, of few definitions, so their index serves both.
+fn serves(plan: &str, list: &str, one: &str, other: &str) -> bool {
+    let sign = |name: &str| {
+        let found = FILTERS.iter().find(|(known, ..)| *known == name);
+        found.unwrap_or_else(|| panic!("no value for {name}")).2
+    };
+    let (one, other) = (sign(one), sign(other));
+    let by_parent = [one, other].contains(&"parent_agent_id=?")
+        && !(one, other).0.starts_with("status")
+        && !other.starts_with("status");
+    let by_session = list != "/api/runtime/agents" && [one, other].contains(&"session_id=?");
+    let line = |signs: &[&str]| {
+        plan.split("; ")
+            .any(|line| signs.iter().all(|sign| line.contains(sign)))
+    };
+    if by_parent {
+        return line(&["parent_agent_id=?"]);
+    }
+    if by_session {
+        // The agents of the session, and of each of them what the other filter wants.
+        let other = if one == "session_id=?" { other } else { one };
+        let other = if other == "agent_id=?" { "" } else { other };
+        return line(&["session_id=?"]) && line(&["agent_id=?", other]);
+    }
+    line(&[one, other])
+}
+
 #[tokio::test]
-async fn lists_go_through_an_index_and_sort_nothing() {
+async fn each_two_filters_have_an_index() {
+    let value = |name: &str| FILTERS.iter().find(|(known, ..)| *known == name).unwrap().1;
     for with_statistics in [false, true] {
-        for (uri, index) in LISTS {
-            for order in ["asc", "desc"] {
-                let plan = plan(&format!("{uri}&order={order}"), with_statistics).await;
-                assert!(plan.contains(index), "{uri} {order}: {plan}");
-                assert!(!plan.contains("TEMP B-TREE"), "{uri} {order}: {plan}");
+        for declaration in backend::declarations() {
+            let list = declaration.path;
+            let mut names: Vec<&str> = declaration
+                .filters
+                .iter()
+                .map(|filter| filter.field.name)
+                .collect();
+            names.push("");
+            for (number, one) in names.iter().enumerate() {
+                for other in &names[number + 1..] {
+                    let filters: Vec<String> = [one, other]
+                        .iter()
+                        .filter(|name| !name.is_empty())
+                        .map(|name| format!("{name}={}", value(name)))
+                        .collect();
+                    let uri = format!("{list}?{}", filters.join("&"));
+                    let plan = plan(&uri, with_statistics).await;
+                    assert!(serves(&plan, list, one, other), "{uri}: {plan}");
+                    let sorts = plan.contains("TEMP B-TREE");
+                    let of_session = list != "/api/runtime/agents"
+                        && [*one, *other].contains(&"session_id");
+                    assert!(!sorts || of_session, "{uri}: {plan}");
+                }
             }
         }
     }
 }
 
 #[tokio::test]
-async fn entries_of_a_short_time_are_found_by_the_time() {
-    for with_statistics in [false, true] {
-        for (uri, index) in [
-            (
-                "/api/runtime/logs?level=INFO&since=2026-01-01&until=2026-01-02",
-                "idx_agent_logs_created",
-            ),
-            (
-                "/api/runtime/logs/agent/a1?since=2026-01-01",
-                "idx_agent_logs_created",
-            ),
-            (
-                "/api/runtime/system-logs?level=INFO&since=2026-01-01",
-                "idx_system_logs_created",
-            ),
-        ] {
-            let plan = plan(uri, with_statistics).await;
-            assert!(plan.contains(index), "{uri}: {plan}");
+async fn lists_sort_nothing_in_either_order() {
+    for declaration in backend::declarations() {
+        for order in ["asc", "desc"] {
+            let plan = plan(&format!("{}?order={order}", declaration.path), false).await;
+            assert!(!plan.contains("TEMP B-TREE"), "{order}: {plan}");
         }
+    }
+}
+
+#[tokio::test]
+async fn several_statuses_are_merged_and_not_sorted() {
+    for uri in [
+        "/api/runtime/agents?status=executing,completed",
+        "/api/runtime/agents?status=planning,completed&session_id=s1",
+    ] {
+        let plan = plan(uri, false).await;
+        assert!(plan.contains("MERGE"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY"), "{plan}");
     }
 }

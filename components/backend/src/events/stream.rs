@@ -1,0 +1,297 @@
+//! One client's stream.
+//!
+//! It looks at the change log again and again, each time with one short query. Between two looks it holds nothing: no
+//! lock, no connection, no turn of the instance. It ends where its client does: the host drops the body, and at the
+//! latest the next keep-alive finds nobody to take it.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use database::change_log::{self, Position};
+use database::{Database, Error};
+use feed_protocol::{
+    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, Mode, Parameters, frames,
+};
+use futures_util::{Stream, stream};
+
+
+/// How often the log is looked at while nothing happens.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// The pause while there is more to read, which leaves the instance to others in between.
+const BREATH: Duration = Duration::from_millis(1);
+/// How long it waits before it tries a database again that cannot be read.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often there is a look for leases that are over.
+const LEASES: Duration = Duration::from_secs(1);
+/// After how much silence there is a comment, so that a client that is gone is noticed soon.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// After how many milliseconds a browser connects again.
+const RECONNECT_MS: u64 = 1000;
+
+/// What a client is sent, and how far it is.
+pub(super) struct Events {
+    database: Database,
+    parameters: Parameters,
+    /// The database that the client's position is of.
+    identity: String,
+    /// The last change that the client has; `None` until it has a whole list.
+    seq: Option<i64>,
+    /// The agents that it has, where a filter makes that matter; `None` after a resumption, as then nobody knows.
+    shown: Option<HashSet<Arc<str>>>,
+    /// The list that it was sent last, in the default mode.
+    list: String,
+    /// Whether the database could be read.
+    live: bool,
+    /// What was not sent yet.
+    text: String,
+    pause: Duration,
+    last_leases: Option<Instant>,
+    /// The agents that are lost and told so.
+    lost: HashSet<Arc<str>>,
+    last_frame: Instant,
+    last_text: Instant,
+}
+
+impl Events {
+    /// Finds out where the log is, and what the client has to be told first.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(super) async fn start(database: Database, parameters: Parameters) -> Result<Self, Error> {
+        let position = database.one(change_log::position).await?;
+        let now = Instant::now();
+        let mut events = Self {
+            database,
+            parameters,
+            identity: position.database,
+            seq: None,
+            shown: None,
+            list: String::new(),
+            live: true,
+            text: format!("retry: {RECONNECT_MS}\n\n"),
+            pause: Duration::ZERO,
+            last_leases: None,
+            lost: HashSet::new(),
+            last_frame: now,
+            last_text: now,
+        };
+        let mode = events.parameters.mode;
+        let acknowledged = frames::connection_ack(position.seq, mode.name(), &events.identity);
+        events.send(&acknowledged);
+        if let (Mode::Delta, Some(since)) = (mode, events.parameters.since) {
+            let of = events.parameters.database.as_deref();
+            if of.is_some_and(|of| of != events.identity) {
+                events.resync("this is another database");
+            } else {
+                events.seq = Some(since);
+            }
+        }
+        Ok(events)
+    }
+
+    /// The text of the stream, piece by piece. It has no end of its own.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Result<String, Infallible>> + Send {
+        stream::unfold(self, async |mut events| {
+            let text = events.next().await;
+            Some((Ok(text), events))
+        })
+    }
+
+    async fn next(&mut self) -> String {
+        while self.text.is_empty() {
+            if !self.pause.is_zero() {
+                self.database.sleep(self.pause).await;
+            }
+            let looked = self.look().await;
+            self.pause = match looked {
+                Ok(pause) => {
+                    self.set_live(true);
+                    pause
+                }
+                Err(error) => {
+                    if self.live {
+                        eprintln!("the events wait for the database: {error}");
+                    }
+                    self.set_live(false);
+                    RETRY
+                }
+            };
+            self.keep_alive();
+        }
+        self.last_text = Instant::now();
+        std::mem::take(&mut self.text)
+    }
+
+    /// Sends what there is to send. Gives the time until the next look.
+    async fn look(&mut self) -> Result<Duration, Error> {
+        let pause = match self.parameters.mode {
+            Mode::Default => self.look_at_list().await?,
+            Mode::Delta => self.look_at_changes().await?,
+        };
+        self.look_at_leases().await?;
+        Ok(pause)
+    }
+
+    /// Tells of the agents that were lost since the last look, which the log does not say before somebody writes it down.
+    /// A stream only reads, and on this host there may be nobody who does.
+    async fn look_at_leases(&mut self) -> Result<(), Error> {
+        if self.last_leases.is_some_and(|last| last.elapsed() < LEASES) {
+            return Ok(());
+        }
+        self.last_leases = Some(Instant::now());
+        let lost = self.database.one(change_log::lost).await?;
+        let mut ids = HashSet::new();
+        for agent in lost {
+            let id: Arc<str> = agent.id.as_str().into();
+            ids.insert(Arc::clone(&id));
+            let Some(seq) = self.seq.filter(|_| !self.lost.contains(&id)) else {
+                continue;
+            };
+            match self.parameters.mode {
+                // Makes the next look read the list anew.
+                Mode::Default => self.seq = None,
+                Mode::Delta => {
+                    let mut change = Change {
+                        seq,
+                        id,
+                        before: Before::Unknown,
+                        after: Some(Arc::new(agent)),
+                    };
+                    self.note(&mut change);
+                    for frame in frames::delta(&[change], &self.parameters.filter) {
+                        self.send(&frame);
+                    }
+                }
+            }
+        }
+        self.lost = ids;
+        Ok(())
+    }
+
+    /// Sends the whole list where it has changed. Gives the time until the next look.
+    async fn look_at_list(&mut self) -> Result<Duration, Error> {
+        let position = self.database.one(change_log::position).await?;
+        if self.seq == Some(position.seq) && self.identity == position.database {
+            return Ok(INTERVAL);
+        }
+        let list = frames::array(&self.read_list().await?);
+        if list == self.list {
+            return Ok(INTERVAL);
+        }
+        let seq = self.seq.unwrap_or_default();
+        self.send(&frames::whole(&list, seq));
+        self.list = list;
+        Ok(LIST_INTERVAL)
+    }
+
+    /// Sends what has changed, or at first a snapshot. Gives the time until the next look.
+    async fn look_at_changes(&mut self) -> Result<Duration, Error> {
+        let Some(seq) = self.seq else {
+            let agents = self.read_list().await?;
+            let seq = self.seq.unwrap_or_default();
+            self.send(&frames::snapshot(&frames::array(&agents), seq));
+            let ids = agents.iter().map(|agent| agent.id.as_str().into());
+            self.shown = (self.parameters.filter != Filter::default()).then(|| ids.collect());
+            return Ok(INTERVAL);
+        };
+        let (position, changes) = self
+            .database
+            .read(|db| Ok::<_, Error>((change_log::position(db)?, change_log::since(db, seq)?)))
+            .await?;
+        if position.database != self.identity {
+            self.resync("the database was opened anew");
+            return Ok(BREATH);
+        }
+        let Some(changes) = changes else {
+            self.resync("that position is not in the log");
+            return Ok(BREATH);
+        };
+        let mut changes: Vec<Change> = changes.into_iter().map(Change::from).collect();
+        for change in &mut changes {
+            self.note(change);
+        }
+        for frame in frames::delta(&changes, &self.parameters.filter) {
+            self.send(&frame);
+        }
+        let seq = changes.last().map_or(seq, |last| last.seq);
+        self.seq = Some(seq);
+        Ok(if seq < position.seq { BREATH } else { INTERVAL })
+    }
+
+    /// Keeps account of what the client has, and tells a change of which it need not hear.
+    fn note(&mut self, change: &mut Change) {
+        let Some(shown) = &mut self.shown else { return };
+        let filter = &self.parameters.filter;
+        let wanted = change
+            .after
+            .as_ref()
+            .is_some_and(|agent| filter.matches(agent));
+        let had = if wanted {
+            !shown.insert(Arc::clone(&change.id))
+        } else {
+            shown.remove(&change.id)
+        };
+        if !had {
+            change.before = Before::Absent;
+        }
+    }
+
+    /// The whole list, which becomes the client's position.
+    async fn read_list(&mut self) -> Result<Vec<Arc<Agent>>, Error> {
+        let Filter { session_id, status } = &self.parameters.filter;
+        let (Position { seq, database }, agents) = self
+            .database
+            .read(|db| {
+                let position = change_log::position(db)?;
+                let most = i64::try_from(LONGEST_LIST).unwrap_or(i64::MAX);
+                let agents = change_log::agents(db, session_id.as_deref(), status, most)?;
+                Ok::<_, Error>((position, agents))
+            })
+            .await?;
+        self.seq = Some(seq);
+        self.identity = database;
+        Ok(agents.into_iter().map(Arc::new).collect())
+    }
+
+    /// Says that what the client has is void. A snapshot is what it gets next.
+    fn resync(&mut self, reason: &str) {
+        self.seq = None;
+        self.shown = None;
+        self.send(&frames::resync(reason));
+    }
+
+    fn set_live(&mut self, live: bool) {
+        if self.live != live {
+            self.live = live;
+            self.heartbeat();
+        }
+    }
+
+    fn heartbeat(&mut self) {
+        let seq = self.seq.unwrap_or_default();
+        self.send(&frames::heartbeat(seq, self.live));
+    }
+
+    /// A sign of life where there was none for long.
+    fn keep_alive(&mut self) {
+        if self.last_frame.elapsed() >= HEARTBEAT {
+            self.heartbeat();
+        } else if self.last_text.elapsed() >= KEEP_ALIVE && self.text.is_empty() {
+            self.text.push_str(": keep-alive\n\n");
+        }
+    }
+
+    /// Adds an event without a name, as a browser's `onmessage` gets no other. Its id is the position that the client
+    /// then has; a client that was not sent a list yet has none.
+    fn send(&mut self, frame: &Frame) {
+        if let (Some(seq), Some(_)) = (frame.seq, self.seq) {
+            self.text.push_str(&format!("id: {seq}\n"));
+        }
+        // Between two tokens of JSON there may be a line break, but within an event's line there must be none.
+        let line = frame.text.replace(['\r', '\n'], " ");
+        self.text.push_str(&format!("data: {line}\n\n"));
+        self.last_frame = Instant::now();
+    }
+}

@@ -1,0 +1,213 @@
+//! The SQL of a resource, made from its declaration. Only names that stand in the source go into it; what a client sent
+//! goes in as parameters.
+
+use database::{Condition, Connection, Error, Page, Value, Window};
+use domain::{Timestamp, new_id, words};
+use http_api::{ApiError, Input};
+
+use super::{Column, Declaration, New, Resource};
+
+/// A row as it is told.
+pub(crate) struct Found {
+    pub(crate) json: String,
+    /// Its version, where rows of that kind have one.
+    pub(crate) version: Option<i64>,
+    /// Its status, where rows of that kind have one.
+    status: String,
+}
+
+impl Found {
+    /// The status as it is told.
+    pub(crate) fn status(&self) -> &str {
+        &self.status
+    }
+}
+
+impl Declaration {
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.column(name).is_some()
+    }
+
+    /// The error for an id that no row has.
+    pub(crate) fn unknown(&self, id: &str) -> ApiError {
+        ApiError::unknown(self.noun, id)
+    }
+
+    /// The error for a row that has ended.
+    pub(crate) fn ended(&self, id: &str, status: &str) -> ApiError {
+        ApiError::Conflict(format!("{} {id} is {status} already", self.noun))
+    }
+
+    /// What tells the row that was just written, as JSON.
+    fn told(&self) -> String {
+        let told = self.list.told;
+        let table = self.list.table;
+        format!("(SELECT json FROM {told} WHERE {told}.row = {table}.rowid) AS json")
+    }
+}
+
+/// A page of the list.
+pub(crate) fn list<R: Resource>(
+    db: &dyn Connection,
+    sent: &Input,
+    window: Window<'_>,
+) -> Result<Page, Error> {
+    let filters = R::DECLARATION.filters.iter();
+    let conditions = filters
+        .filter_map(|filter| {
+            let value = sent.get(filter.field.name)?.clone();
+            Some(Condition::new(filter.condition?, value))
+        })
+        .collect();
+    let alternatives = R::alternatives(sent, conditions);
+    R::DECLARATION.list.page(db, &alternatives, window)
+}
+
+/// The row with that id.
+pub(crate) fn find<R: Resource>(db: &dyn Connection, id: &str) -> Result<Found, ApiError> {
+    let declaration = R::DECLARATION;
+    let version = if declaration.has("version") { "version" } else { "NULL" };
+    let sql = format!(
+        "SELECT json, version, json_extract(json, '$.status') AS status FROM \
+         (SELECT {told}, {version} AS version FROM {table} WHERE id = ?1)",
+        told = declaration.told(),
+        table = declaration.list.table,
+    );
+    let rows = db.execute(&sql, &[id.into()])?;
+    let mut row = rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| declaration.unknown(id))?;
+    Ok(Found {
+        json: row.text("json")?,
+        version: match row.take("version")? {
+            Value::Integer(version) => Some(version),
+            _ => None,
+        },
+        status: row.text("status")?,
+    })
+}
+
+/// The values of a new row: what was sent, and what follows from it. Made once a request, so that it is the same row
+/// however often a statement is tried.
+pub(crate) fn new_row<R: Resource>(sent: &Input) -> Input {
+    let declaration = R::DECLARATION;
+    let mut row = New::<R>::with_defaults(sent);
+    let now = Timestamp::now();
+    if !declaration.is_numbered {
+        row.set("id", new_id());
+    }
+    for column in declaration.created {
+        if row.get(column).is_none() {
+            row.set(column, now.as_str());
+        }
+    }
+    if row.text("status").is_some_and(words::is_terminal) {
+        row.set("completed_at", now.as_str());
+    }
+    row
+}
+
+/// Stores a new row by one statement, and tells it.
+pub(crate) fn insert<R: Resource>(db: &dyn Connection, row: &Input) -> Result<String, ApiError> {
+    let declaration = R::DECLARATION;
+    // Each column that may have a value has its place, so that there is one statement and not one for each request.
+    let columns: Vec<&str> = declaration
+        .columns
+        .iter()
+        .map(|column| column.name)
+        .filter(|name| writes(declaration, name))
+        .collect();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!(
+        "INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {told}",
+        table = declaration.list.table,
+        columns = columns.join(", "),
+        places = places.join(", "),
+        told = declaration.told(),
+    );
+    let values: Vec<Value> = columns
+        .iter()
+        .map(|name| row.get(name).cloned().unwrap_or(Value::Null))
+        .collect();
+    let rows = db
+        .execute(&sql, &values)
+        .map_err(|error| R::conflict(error, row))?;
+    match rows.into_iter().next() {
+        Some(mut row) => Ok(row.text("json")?),
+        None => Err(Error::Statement("an INSERT gave no row".to_owned()).into()),
+    }
+}
+
+/// Whether a new row of ours has a value in the column.
+fn writes(declaration: &Declaration, name: &str) -> bool {
+    let is_given = declaration
+        .column(name)
+        .is_some_and(|column| column.create != super::Create::Never);
+    let is_id = name == "id" && !declaration.is_numbered;
+    let ends = name == "completed_at" && declaration.has("status");
+    is_given || is_id || ends || declaration.created.contains(&name)
+}
+
+/// Changes what is given. The triggers of the table see to what follows from it.
+pub(crate) fn update<R: Resource>(
+    db: &dyn Connection,
+    id: &str,
+    before: &Found,
+    changes: &Input,
+) -> Result<(), ApiError> {
+    let declaration = R::DECLARATION;
+    let mut values: Vec<Value> = vec![id.into()];
+    let mut assignments = Vec::new();
+    for column in declaration.columns.iter().filter(|column| column.update) {
+        if let Some(value) = changes.get(column.name) {
+            values.push(value.clone());
+            assignments.push(format!("{} = ?{}", column.name, values.len()));
+        }
+    }
+    if let Some(status) = changes.text("status") {
+        if words::is_terminal(&before.status) && status != before.status {
+            return Err(declaration.ended(id, &before.status));
+        }
+        if words::is_terminal(status) && declaration.has("completed_at") {
+            values.push(Timestamp::now().into_text().into());
+            assignments.push(format!(
+                "completed_at = coalesce(completed_at, ?{})",
+                values.len()
+            ));
+        }
+    }
+    if assignments.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE {table} SET {assignments} WHERE id = ?1",
+        table = declaration.list.table,
+        assignments = assignments.join(", "),
+    );
+    db.execute(&sql, &values)
+        .map_err(|error| R::conflict(error, changes))?;
+    Ok(())
+}
+
+/// Says which of the rows that a new one refers to is not there. SQLite does not tell.
+pub(crate) fn missing<R: Resource>(db: &dyn Connection, row: &Input) -> Result<ApiError, Error> {
+    for reference in R::DECLARATION.references {
+        if let Some(id) = row.text(reference.column)
+            && !exists(db, reference.table, id)?
+        {
+            return Ok(ApiError::unknown(reference.noun, id));
+        }
+    }
+    Ok(Error::Constraint(database::Constraint::ForeignKey).into())
+}
+
+/// Whether `table` has a row with that id.
+pub(crate) fn exists(db: &dyn Connection, table: &'static str, id: &str) -> Result<bool, Error> {
+    let sql = format!("SELECT 1 FROM {table} WHERE id = ?1");
+    Ok(!db.execute(&sql, &[id.into()])?.is_empty())
+}

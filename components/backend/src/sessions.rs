@@ -1,0 +1,160 @@
+//! `/api/runtime/sessions`: the agents that work together, as one row.
+//!
+//! Triggers keep which sessions there are, since when, and the sums of their agents by status.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use database::{Connection, Database, Error, Page};
+use domain::Timestamp;
+use http_api::routing::{Table, get, path};
+use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order};
+use serde::{Deserialize, Serialize};
+
+use crate::counts::{AgentCounts, Usage, usage};
+
+/// A session, as a client sees it: there is one as long as it has agents.
+#[expect(clippy::struct_field_names, reason = "clients see these names")]
+#[derive(Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+pub(crate) struct Session {
+    session_id: String,
+    /// When its first agent was started.
+    started_at: Timestamp,
+    /// When an agent of it last changed.
+    updated_at: Timestamp,
+    agents: AgentCounts,
+    tokens_input: i64,
+    tokens_output: i64,
+    /// In US dollars, of all its agents.
+    cost_usd: f64,
+}
+
+/// The list of sessions.
+struct Sessions;
+
+impl Declared for Sessions {
+    fn fields() -> Vec<Field> {
+        Vec::new()
+    }
+}
+
+impl Listed for Sessions {
+    fn limit() -> usize {
+        1000
+    }
+
+    fn order() -> Order {
+        Order::Descending
+    }
+}
+
+const SESSIONS: database::List = database::List {
+    table: "sessions",
+    told: "told_sessions",
+    key: Some("started_time"),
+};
+
+pub(crate) fn table() -> Table<Database> {
+    let methods = get("Lists sessions, newest first", list);
+    let table = path(Table::new(), "/api/runtime/sessions", methods);
+    let methods = get("Reads a session", read);
+    path(table, "/api/runtime/sessions/{id}", methods)
+}
+
+async fn list(
+    State(database): State<Database>,
+    query: ListQuery<Sessions>,
+) -> Result<List<Session>, ApiError> {
+    let page = database
+        .read(|db| {
+            let page = SESSIONS.page(db, &[Vec::new()], query.window())?;
+            let sessions = summed_up(db, &page.rows)?;
+            let rows = sessions.iter().map(serde_json::to_string);
+            Ok::<_, Error>(Page {
+                // Structures of text and numbers always serialise.
+                rows: rows.map(Result::unwrap_or_default).collect(),
+                next: page.next,
+            })
+        })
+        .await?;
+    Ok(query.answer(page))
+}
+
+async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Session>, ApiError> {
+    const SQL: &str = "SELECT json FROM sessions CROSS JOIN told_sessions ON told_sessions.row = sessions.rowid \
+         WHERE sessions.session_id = ?1";
+    let session = database
+        .read(|db| {
+            let rows = db.execute(SQL, &[id.as_str().into()])?.into_iter();
+            let told = rows
+                .map(|mut row| row.text("json"))
+                .collect::<Result<Vec<_>, _>>()?;
+            summed_up(db, &told)?
+                .pop()
+                .ok_or_else(|| ApiError::unknown("Session", &id))
+        })
+        .await?;
+    Ok(Json(session))
+}
+
+/// Sessions with the sums of their agents.
+fn summed_up(db: &dyn Connection, told: &[String]) -> Result<Vec<Session>, Error> {
+    const SUMS: &str = concat!(
+        "SELECT CAST(session_id AS TEXT) AS session, status, sum(agents) AS agents, ",
+        usage!(),
+        " FROM agent_usage WHERE session_id IN (SELECT value FROM json_each(?1)) GROUP BY session_id, status"
+    );
+    const LOST: &str = "SELECT CAST(session_id AS TEXT) AS session, status, count(*) AS agents FROM lost_agents \
+         WHERE session_id IN (SELECT value FROM json_each(?1)) GROUP BY session_id, status";
+    #[derive(Deserialize)]
+    struct Told {
+        session_id: String,
+        started_at: String,
+        updated_at: String,
+    }
+    let mut places = HashMap::new();
+    let mut sessions: Vec<(Session, Usage)> = Vec::with_capacity(told.len());
+    for told in told {
+        let told: Told =
+            serde_json::from_str(told).map_err(|error| Error::Statement(error.to_string()))?;
+        places.insert(told.session_id.clone(), sessions.len());
+        let session = Session {
+            session_id: told.session_id,
+            started_at: Timestamp::told(told.started_at),
+            updated_at: Timestamp::told(told.updated_at),
+            agents: AgentCounts::default(),
+            tokens_input: 0,
+            tokens_output: 0,
+            cost_usd: 0.0,
+        };
+        sessions.push((session, Usage::default()));
+    }
+    let ids: Vec<&str> = sessions.iter().map(|(session, _)| &*session.session_id).collect();
+    // A list of text always serialises.
+    let ids = serde_json::to_string(&ids).unwrap_or_default();
+    for mut row in db.execute(SUMS, &[ids.as_str().into()])? {
+        let place = places.get(&row.text("session")?);
+        let Some((session, usage)) = place.and_then(|place| sessions.get_mut(*place)) else {
+            continue;
+        };
+        session.agents.add(&row.text("status")?, row.integer("agents")?);
+        usage.add(&mut row)?;
+    }
+    for mut row in db.execute(LOST, &[ids.into()])? {
+        let place = places.get(&row.text("session")?);
+        if let Some((session, _)) = place.and_then(|place| sessions.get_mut(*place)) {
+            session.agents.lose(&row.text("status")?, row.integer("agents")?);
+        }
+    }
+    Ok(sessions
+        .into_iter()
+        .map(|(session, usage)| Session {
+            tokens_input: usage.tokens_input(),
+            tokens_output: usage.tokens_output(),
+            cost_usd: usage.cost_usd(),
+            ..session
+        })
+        .collect())
+}
