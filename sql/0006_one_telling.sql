@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS schema_progress (
 -- Times as everybody sees and sorts them, RFC 3339 in UTC cut to the millisecond, whatever form is stored. What is no time
 -- is its own text. Only the part to the second goes through `strftime`, so that every SQLite gives the same.
 ALTER TABLE orchestrator_agents ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN created_at
+    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
     WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
         || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -63,7 +63,7 @@ ALTER TABLE orchestrator_agents ADD COLUMN created_time TEXT GENERATED ALWAYS AS
     ELSE created_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE orchestrator_agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN updated_at
+    WHEN substr(updated_at, 11, 1) = 'T' AND substr(updated_at, 20, 1) = '.' AND substr(updated_at, 24) = 'Z' THEN updated_at
     WHEN updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(updated_at, 1, 19) || ltrim(substr(updated_at, 20), '.0123456789'))
         || substr(substr(updated_at, 21, max(length(updated_at) - 20 - length(ltrim(substr(updated_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -71,7 +71,7 @@ ALTER TABLE orchestrator_agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS
     ELSE updated_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN started_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN started_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN started_at
+    WHEN substr(started_at, 11, 1) = 'T' AND substr(started_at, 20, 1) = '.' AND substr(started_at, 24) = 'Z' THEN started_at
     WHEN started_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(started_at, 1, 19) || ltrim(substr(started_at, 20), '.0123456789'))
         || substr(substr(started_at, 21, max(length(started_at) - 20 - length(ltrim(substr(started_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -79,7 +79,7 @@ ALTER TABLE agents ADD COLUMN started_time TEXT GENERATED ALWAYS AS (CAST(CASE
     ELSE started_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN completed_at
+    WHEN substr(completed_at, 11, 1) = 'T' AND substr(completed_at, 20, 1) = '.' AND substr(completed_at, 24) = 'Z' THEN completed_at
     WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(completed_at, 1, 19) || ltrim(substr(completed_at, 20), '.0123456789'))
         || substr(substr(completed_at, 21, max(length(completed_at) - 20 - length(ltrim(substr(completed_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -87,7 +87,7 @@ ALTER TABLE agents ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CASE
     ELSE completed_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN coalesce(updated_at, completed_at, started_at) GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN coalesce(updated_at, completed_at, started_at)
+    WHEN substr(coalesce(updated_at, completed_at, started_at), 11, 1) = 'T' AND substr(coalesce(updated_at, completed_at, started_at), 20, 1) = '.' AND substr(coalesce(updated_at, completed_at, started_at), 24) = 'Z' THEN coalesce(updated_at, completed_at, started_at)
     WHEN coalesce(updated_at, completed_at, started_at) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(coalesce(updated_at, completed_at, started_at), 1, 19) || ltrim(substr(coalesce(updated_at, completed_at, started_at), 20), '.0123456789'))
         || substr(substr(coalesce(updated_at, completed_at, started_at), 21, max(length(coalesce(updated_at, completed_at, started_at)) - 20 - length(ltrim(substr(coalesce(updated_at, completed_at, started_at), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -95,7 +95,7 @@ ALTER TABLE agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (CAST(CASE
     ELSE coalesce(updated_at, completed_at, started_at) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN heartbeat_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN heartbeat_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN heartbeat_at
+    WHEN substr(heartbeat_at, 11, 1) = 'T' AND substr(heartbeat_at, 20, 1) = '.' AND substr(heartbeat_at, 24) = 'Z' THEN heartbeat_at
     WHEN heartbeat_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(heartbeat_at, 1, 19) || ltrim(substr(heartbeat_at, 20), '.0123456789'))
         || substr(substr(heartbeat_at, 21, max(length(heartbeat_at) - 20 - length(ltrim(substr(heartbeat_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -103,7 +103,7 @@ ALTER TABLE agents ADD COLUMN heartbeat_time TEXT GENERATED ALWAYS AS (CAST(CASE
     ELSE heartbeat_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE prompts ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN created_at
+    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
     WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
         || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -111,7 +111,7 @@ ALTER TABLE prompts ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
     ELSE created_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE prompts ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN completed_at
+    WHEN substr(completed_at, 11, 1) = 'T' AND substr(completed_at, 20, 1) = '.' AND substr(completed_at, 24) = 'Z' THEN completed_at
     WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(completed_at, 1, 19) || ltrim(substr(completed_at, 20), '.0123456789'))
         || substr(substr(completed_at, 21, max(length(completed_at) - 20 - length(ltrim(substr(completed_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -119,7 +119,7 @@ ALTER TABLE prompts ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CAS
     ELSE completed_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agent_logs ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN created_at
+    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
     WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
         || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
@@ -127,17 +127,22 @@ ALTER TABLE agent_logs ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CA
     ELSE created_at END AS TEXT)) VIRTUAL;
 
 ALTER TABLE system_logs ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z' THEN created_at
+    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
     WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
         strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
         || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
         created_at)
     ELSE created_at END AS TEXT)) VIRTUAL;
 
--- The agent as JSON, kept by the triggers below; NULL where it was not filled yet.
-ALTER TABLE orchestrator_agents ADD COLUMN told TEXT;
-
+-- An agent as it is told, kept by the triggers below; NULL where it was not filled yet.
 ALTER TABLE agents ADD COLUMN told TEXT;
+
+-- Definitions as they are told, kept by the triggers below. Beside the table, since the existing service has a trigger that
+-- sets `updated_at` after any update of it.
+CREATE TABLE definition_tellings (
+    key  PRIMARY KEY,
+    json TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- What each prompt is counted as. `key` is its id, or its rowid where it has none.
 CREATE TABLE counted_prompts (
@@ -176,6 +181,7 @@ CREATE TABLE prompt_usage (
 CREATE TABLE counted_agents (
     key           PRIMARY KEY,
     session_id    NOT NULL,
+    started_time  TEXT NOT NULL,
     status        TEXT NOT NULL,
     tokens_input  INTEGER NOT NULL,
     tokens_output INTEGER NOT NULL,
@@ -196,11 +202,10 @@ CREATE TABLE agent_usage (
     PRIMARY KEY (session_id, status)
 ) WITHOUT ROWID;
 
--- The sessions that have agents: the start of the first one, the last change of any.
+-- The sessions that have agents, and the start of the first one.
 CREATE TABLE sessions (
     session_id   NOT NULL PRIMARY KEY,
-    started_time TEXT NOT NULL,
-    updated_time TEXT NOT NULL
+    started_time TEXT NOT NULL
 );
 
 CREATE INDEX idx_sessions_started_time ON sessions (started_time);
@@ -247,10 +252,10 @@ SELECT
     coalesce(CAST(model_used AS TEXT), '') AS model,
     coalesce(CAST(tokens_input AS INTEGER), 0) AS tokens_input,
     coalesce(CAST(tokens_output AS INTEGER), 0) AS tokens_output,
-    coalesce(CAST(round(max(-9e9, min(9e9, CAST(cost_usd AS REAL))) * 1e9) AS INTEGER), 0) AS cost
+    CAST(round(max(-9e9, min(9e9, iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0))) * 1e9) AS INTEGER) AS cost
 FROM prompts;
 
--- Rows as JSON, as they are told wherever they are told.
+-- Definitions and agents as JSON, as they are told wherever they are told.
 CREATE VIEW definition_json AS
 SELECT rowid AS row, json_object(
     'id', CAST(id AS TEXT),
@@ -265,15 +270,6 @@ SELECT rowid AS row, json_object(
     'updated_at', updated_time,
     'version', CAST(version AS INTEGER)
 ) AS json
-FROM orchestrator_agents;
-
--- The existing service has a trigger of its own that sets `updated_at` after any update, also after ours: what was told
--- before that is not told.
-CREATE VIEW told_definitions AS
-SELECT
-    rowid AS row,
-    CASE WHEN instr(told, '"updated_at":"' || updated_time || '","version":' || version || '}') THEN told
-    ELSE (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid) END AS json
 FROM orchestrator_agents;
 
 -- An agent costs what it says, or what its prompts cost, whichever is more; written with 15 digits, since SQLites differ in
@@ -340,61 +336,24 @@ SELECT agents.rowid AS row, rtrim(json, '}') || ',"name":' || json_quote(
 ) || '}' AS payload
 FROM agents CROSS JOIN told_agents ON told_agents.row = agents.rowid;
 
-CREATE VIEW told_sessions AS
-SELECT rowid AS row, json_object(
-    'session_id', CAST(session_id AS TEXT),
-    'started_at', started_time,
-    'updated_at', updated_time
-) AS json
-FROM sessions;
-
-CREATE VIEW told_prompts AS
-SELECT rowid AS row, json_object(
-    'id', CAST(id AS TEXT),
-    'agent_id', CAST(agent_id AS TEXT),
-    'prompt_type', CAST(prompt_type AS TEXT),
-    'prompt_name', CAST(prompt_name AS TEXT),
-    'prompt_text', CAST(prompt_text AS TEXT),
-    'response_text', CAST(response_text AS TEXT),
-    'status', CAST(status AS TEXT),
-    'model_used', CAST(model_used AS TEXT),
-    'tokens_input', coalesce(CAST(tokens_input AS INTEGER), 0),
-    'tokens_output', coalesce(CAST(tokens_output AS INTEGER), 0),
-    'cost_usd', iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0),
-    'latency_ms', iif(typeof(latency_ms) IN ('integer', 'real'), CAST(latency_ms AS INTEGER), NULL),
-    'created_at', created_time,
-    'completed_at', completed_time,
-    'error_message', CAST(error_message AS TEXT)
-) AS json
-FROM prompts;
-
-CREATE VIEW told_agent_logs AS
-SELECT id AS row, json_object(
-    'id', id,
-    'agent_id', CAST(agent_id AS TEXT),
-    'log_level', CAST(log_level AS TEXT),
-    'log_type', CAST(log_type AS TEXT),
-    'message', CAST(message AS TEXT),
-    'details', iif(json_valid(CAST(details AS TEXT)), json(CAST(details AS TEXT)), CAST(details AS TEXT)),
-    'created_at', created_time
-) AS json
-FROM agent_logs;
-
-CREATE VIEW told_system_logs AS
-SELECT id AS row, json_object(
-    'id', id,
-    'log_level', CAST(log_level AS TEXT),
-    'component', CAST(component AS TEXT),
-    'message', CAST(message AS TEXT),
-    'details', iif(json_valid(CAST(details AS TEXT)), json(CAST(details AS TEXT)), CAST(details AS TEXT)),
-    'created_at', created_time
-) AS json
-FROM system_logs;
-
 -- Definitions.
 CREATE TRIGGER orchestrator_agents_insert AFTER INSERT ON orchestrator_agents
 BEGIN
-    UPDATE orchestrator_agents SET told = (SELECT json FROM definition_json WHERE row = NEW.rowid) WHERE rowid = NEW.rowid;
+    DELETE FROM definition_tellings WHERE key = coalesce(NEW.id, NEW.rowid);
+    INSERT INTO definition_tellings (key, json)
+    SELECT coalesce(NEW.id, NEW.rowid), json FROM definition_json WHERE row = NEW.rowid;
+END;
+
+CREATE TRIGGER orchestrator_agents_update AFTER UPDATE ON orchestrator_agents
+BEGIN
+    DELETE FROM definition_tellings WHERE key IN (coalesce(OLD.id, OLD.rowid), coalesce(NEW.id, NEW.rowid));
+    INSERT INTO definition_tellings (key, json)
+    SELECT coalesce(NEW.id, NEW.rowid), json FROM definition_json WHERE row = NEW.rowid;
+END;
+
+CREATE TRIGGER orchestrator_agents_delete AFTER DELETE ON orchestrator_agents
+BEGIN
+    DELETE FROM definition_tellings WHERE key = coalesce(OLD.id, OLD.rowid);
 END;
 
 CREATE TRIGGER orchestrator_agents_touch
@@ -406,17 +365,11 @@ BEGIN
     WHERE rowid = NEW.rowid;
 END;
 
--- The existing service has a trigger that sets `updated_at` after an update, to the second. Where it runs after ours, this
--- gives the time its milliseconds back.
+-- The existing service's trigger sets the time to the second. Where it runs after ours, this gives it its milliseconds back.
 CREATE TRIGGER orchestrator_agents_precise AFTER UPDATE OF updated_at ON orchestrator_agents
 WHEN NEW.updated_at = datetime('now')
 BEGIN
     UPDATE orchestrator_agents SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
-END;
-
-CREATE TRIGGER orchestrator_agents_retell AFTER UPDATE OF id, created_at, updated_at, version ON orchestrator_agents
-BEGIN
-    UPDATE orchestrator_agents SET told = (SELECT json FROM definition_json WHERE row = NEW.rowid) WHERE rowid = NEW.rowid;
 END;
 
 -- The feed shows an agent under its definition's name.
@@ -492,12 +445,17 @@ BEGIN
     DELETE FROM agent_history WHERE agent_id = CAST(OLD.id AS TEXT);
 END;
 
--- Counting follows telling.
+-- Counting follows telling, where what is counted is another.
 CREATE TRIGGER agents_count AFTER UPDATE OF told ON agents
+WHEN (SELECT (key, session_id, started_time, status, tokens_input, tokens_output, cost) IS NOT (
+        SELECT key, session_id, started_time, status, tokens_input, tokens_output, cost
+        FROM counted_agents WHERE key = coalesce(NEW.id, NEW.rowid)
+    ) FROM counting_agents WHERE row = NEW.rowid)
 BEGIN
     DELETE FROM counted_agents WHERE key = coalesce(NEW.id, NEW.rowid);
-    INSERT INTO counted_agents (key, session_id, status, tokens_input, tokens_output, cost)
-    SELECT key, session_id, status, tokens_input, tokens_output, cost FROM counting_agents WHERE row = NEW.rowid;
+    INSERT INTO counted_agents (key, session_id, started_time, status, tokens_input, tokens_output, cost)
+    SELECT key, session_id, started_time, status, tokens_input, tokens_output, cost
+    FROM counting_agents WHERE row = NEW.rowid;
 END;
 
 CREATE VIEW counting_agents AS
@@ -505,6 +463,7 @@ SELECT
     rowid AS row,
     coalesce(id, rowid) AS key,
     session_id,
+    started_time,
     status,
     json_extract(told, '$.tokens_input') AS tokens_input,
     json_extract(told, '$.tokens_output') AS tokens_output,
@@ -527,12 +486,12 @@ BEGIN
         cost_low = cost_low + excluded.cost_low;
     DELETE FROM sessions
     WHERE session_id = NEW.session_id AND NOT EXISTS (SELECT 1 FROM agents WHERE session_id = NEW.session_id);
-    INSERT INTO sessions (session_id, started_time, updated_time)
-    SELECT NEW.session_id, started_time, (SELECT max(updated_time) FROM agents WHERE session_id = NEW.session_id)
+    INSERT INTO sessions (session_id, started_time)
+    SELECT NEW.session_id, started_time
     FROM (SELECT min(started_time) AS started_time FROM agents WHERE session_id = NEW.session_id)
     WHERE started_time IS NOT NULL
-    ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time, updated_time = excluded.updated_time
-    WHERE (started_time, updated_time) IS NOT (excluded.started_time, excluded.updated_time);
+    ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time
+    WHERE started_time IS NOT excluded.started_time;
 END;
 
 CREATE TRIGGER counted_agents_delete AFTER DELETE ON counted_agents
@@ -552,12 +511,12 @@ BEGIN
     DELETE FROM agent_usage WHERE session_id IN (0, OLD.session_id) AND status = OLD.status AND agents = 0;
     DELETE FROM sessions
     WHERE session_id = OLD.session_id AND NOT EXISTS (SELECT 1 FROM agents WHERE session_id = OLD.session_id);
-    INSERT INTO sessions (session_id, started_time, updated_time)
-    SELECT OLD.session_id, started_time, (SELECT max(updated_time) FROM agents WHERE session_id = OLD.session_id)
+    INSERT INTO sessions (session_id, started_time)
+    SELECT OLD.session_id, started_time
     FROM (SELECT min(started_time) AS started_time FROM agents WHERE session_id = OLD.session_id)
     WHERE started_time IS NOT NULL
-    ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time, updated_time = excluded.updated_time
-    WHERE (started_time, updated_time) IS NOT (excluded.started_time, excluded.updated_time);
+    ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time
+    WHERE started_time IS NOT excluded.started_time;
 END;
 
 -- Prompts. An agent whose sums change has changed, and so shows in the change log.
@@ -735,6 +694,12 @@ DROP INDEX IF EXISTS idx_agents_status_cost;
 -- Step
 DROP INDEX IF EXISTS idx_agents_status;
 
+-- Step
+DROP INDEX IF EXISTS idx_agent_logs_level;
+
+-- Step
+DROP INDEX IF EXISTS idx_agent_logs_type;
+
 -- Indexes in the order of the lists that go through them, for each filter and each two that belong together, so that a
 -- list reads no more rows than it gives. Those of the existing service keep their names.
 
@@ -762,6 +727,11 @@ CREATE INDEX idx_prompts_agent ON prompts (agent_id, created_time);
 DROP INDEX IF EXISTS idx_prompts_status;
 
 CREATE INDEX idx_prompts_status ON prompts (status, created_time);
+
+-- Step
+DROP INDEX IF EXISTS idx_agent_logs_agent;
+
+CREATE INDEX idx_agent_logs_agent ON agent_logs (agent_id, id, log_level, log_type);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_definitions_created ON orchestrator_agents (created_time);
@@ -812,19 +782,7 @@ CREATE INDEX IF NOT EXISTS idx_prompts_agent_type ON prompts (agent_id, prompt_t
 CREATE INDEX IF NOT EXISTS idx_prompts_status_type ON prompts (status, prompt_type, created_time);
 
 -- Step
-CREATE INDEX IF NOT EXISTS idx_agent_logs_level ON agent_logs (log_level);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agent_logs_type ON agent_logs (log_type);
-
--- Step
 CREATE INDEX IF NOT EXISTS idx_agent_logs_level_type ON agent_logs (log_level, log_type);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agent_logs_agent_level ON agent_logs (agent_id, log_level);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agent_logs_agent_type ON agent_logs (agent_id, log_type);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_system_logs_component ON system_logs (component);
@@ -863,14 +821,4 @@ WHERE rowid IN (SELECT rowid FROM agents WHERE rowid > (SELECT position FROM sch
 
 UPDATE schema_progress SET position = (
     SELECT max(rowid) FROM (SELECT rowid FROM agents WHERE rowid > position ORDER BY rowid LIMIT 200)
-);
-
--- Fill
-UPDATE orchestrator_agents SET told = (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid)
-WHERE rowid IN (
-    SELECT rowid FROM orchestrator_agents WHERE rowid > (SELECT position FROM schema_progress) ORDER BY rowid LIMIT 200
-);
-
-UPDATE schema_progress SET position = (
-    SELECT max(rowid) FROM (SELECT rowid FROM orchestrator_agents WHERE rowid > position ORDER BY rowid LIMIT 200)
 );

@@ -22,9 +22,12 @@ impl Resource for Definition {
         path: "/api/agents",
         list: List {
             table: "orchestrator_agents",
-            told: "told_definitions",
             key: Some("created_time"),
         },
+        kept: Some(
+            "coalesce((SELECT json FROM definition_tellings WHERE key = orchestrator_agents.id), \
+             (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid))",
+        ),
         columns: &[
             Column::new("id", Kind::TEXT, "The id.", r#""01a2069d-dac1-7363-a0f7-8136abaeb8dd""#),
             Column::new("name", Kind::text(1, 255), "The name, which no other definition has.", r#""Planner""#)

@@ -51,9 +51,9 @@ impl Resource for LogEntry {
         path: "/api/runtime/logs",
         list: List {
             table: "agent_logs",
-            told: "told_agent_logs",
             key: None,
         },
+        kept: None,
         columns: &[
             Column::new("id", Kind::integer(0, i64::MAX), "The number.", "1017"),
             Column::new("agent_id", Kind::TEXT, "The agent.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#)
@@ -108,12 +108,37 @@ impl Resource for LogEntry {
         }],
     };
 
+    /// Those of an agent or a session go through the index of the agents, which has level and type in it.
+    fn index(sent: &Input) -> &'static str {
+        let is_sent = |name| sent.get(name).is_some();
+        match is_sent("agent_id") || is_sent("session_id") {
+            true => "INDEXED BY idx_agent_logs_agent",
+            false => "",
+        }
+    }
+
+    /// One index by level and type serves those of a level, which are of one type or another, and those of a type.
     fn alternatives(sent: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
-        Log::Agent.between(
-            conditions,
-            sent.get("since").cloned(),
-            sent.get("until").cloned(),
-        )
+        let is_sent = |name| sent.get(name).is_some();
+        let other = match (is_sent("level"), is_sent("log_type")) {
+            (true, false) => Some(("log_type = ?", &LOG_TYPE)),
+            (false, true) => Some(("log_level = ?", &LOG_LEVEL)),
+            _ => None,
+        };
+        let by_agent = !Self::index(sent).is_empty();
+        let alternatives = match other {
+            Some((condition, words)) if !by_agent => words
+                .all
+                .iter()
+                .map(|word| [conditions.clone(), vec![Condition::new(condition, *word)]].concat())
+                .collect(),
+            _ => vec![conditions],
+        };
+        let (since, until) = (sent.get("since"), sent.get("until"));
+        alternatives
+            .into_iter()
+            .flat_map(|one| Log::Agent.between(one, since.cloned(), until.cloned()))
+            .collect()
     }
 }
 
@@ -135,7 +160,7 @@ async fn of_agent(
     let page = database
         .read(|db| {
             let page = queries::list::<LogEntry>(db, &query.filters, query.window())?;
-            if page.rows.is_empty() && !queries::exists(db, "agents", &id)? {
+            if page.is_empty() && !queries::exists(db, "agents", &id)? {
                 return Err(ApiError::unknown("Agent", &id));
             }
             Ok(page)

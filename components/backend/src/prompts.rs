@@ -3,7 +3,7 @@
 use database::{Database, List};
 use domain::words::{PROMPT_STATUS, PROMPT_TYPE};
 use http_api::routing::{Table, get, patch, path, post};
-use http_api::{Kind, Order};
+use http_api::{Input, Kind, Order};
 
 use crate::resource::handlers::{create, list, read, update};
 use crate::resource::{Column, Create, Declaration, Filter, Reference, Resource};
@@ -21,9 +21,9 @@ impl Resource for Prompt {
         path: "/api/runtime/prompts",
         list: List {
             table: "prompts",
-            told: "told_prompts",
             key: Some("created_time"),
         },
+        kept: None,
         columns: &[
             Column::new("id", Kind::TEXT, "The id.", r#""01a2069e-1c5e-7d10-9a0b-7d6f0c2b9f11""#),
             Column::new("agent_id", Kind::TEXT, "The agent that was asked.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#)
@@ -88,6 +88,17 @@ impl Resource for Prompt {
             noun: "Agent",
         }],
     };
+
+    /// Those of a session are found by its agents.
+    fn index(sent: &Input) -> &'static str {
+        let is_sent = |name| sent.get(name).is_some();
+        match (is_sent("session_id"), is_sent("status"), is_sent("prompt_type")) {
+            (false, ..) => "",
+            (_, true, _) => "INDEXED BY idx_prompts_agent_status",
+            (_, _, true) => "INDEXED BY idx_prompts_agent_type",
+            _ => "INDEXED BY idx_prompts_agent",
+        }
+    }
 }
 
 pub(crate) fn table() -> Table<Database> {

@@ -8,7 +8,7 @@ use domain::words::AGENT_STATUS;
 use http_api::routing::{self, Table, get, patch, path, post};
 use http_api::{
     ApiError, Declared, Field, Id, IdempotentBody, IfMatch, Input, Kind, ListQuery, Listed, Order,
-    StoredResponse,
+    PageOf, StoredResponse,
 };
 use serde::Serialize;
 
@@ -30,9 +30,9 @@ impl Resource for RunningAgent {
         path: "/api/runtime/agents",
         list: List {
             table: "agents",
-            told: "told_agents",
             key: Some("started_time"),
         },
+        kept: Some("(SELECT json FROM told_agents WHERE told_agents.row = agents.rowid)"),
         columns: &[
             Column::new("id", Kind::TEXT, "The id.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#),
             Column::new(
@@ -243,8 +243,10 @@ async fn heartbeat(
         // There is no such agent, or none that is at work.
         Err(ApiError::NotFound(_)) => {
             let declaration = RunningAgent::DECLARATION;
+            // Whoever writes writes down what was lost.
+            database.write(leases::reap).await?;
             let found = database.one(|db| queries::find::<RunningAgent>(db, &id)).await?;
-            Err(declaration.ended(&id, found.status()))
+            Err(declaration.ended(&id, &found.status()))
         }
         answer => answer,
     }
@@ -289,7 +291,7 @@ async fn history(
     let page = database
         .read(|db| {
             let page = history_page(db, &id, query.window())?;
-            if page.rows.is_empty() && !queries::exists(db, "agents", &id)? {
+            if page.is_empty() && !queries::exists(db, "agents", &id)? {
                 return Err(RunningAgent::DECLARATION.unknown(&id));
             }
             Ok(page)
@@ -298,7 +300,7 @@ async fn history(
     Ok(query.answer(page))
 }
 
-fn history_page(db: &dyn Connection, id: &str, window: Window<'_>) -> Result<Page, Error> {
+fn history_page(db: &dyn Connection, id: &str, window: Window<'_>) -> Result<PageOf<StatusChange>, Error> {
     let (sign, direction, start) = match window.descending {
         true => ("<", "DESC", i64::MAX),
         false => (">", "ASC", -1),
@@ -316,13 +318,12 @@ fn history_page(db: &dyn Connection, id: &str, window: Window<'_>) -> Result<Pag
     let mut found = db.execute(&sql, &[id.into(), after, wanted.into()])?;
     let more = found.len() > window.limit;
     found.truncate(window.limit);
-    let mut page = Page {
-        rows: Vec::new(),
-        next: None,
-    };
-    for mut row in found {
-        page.rows.push(row.text("json")?);
-        page.next = more.then_some(vec![row.take("seq")?]);
+    let mut next = None;
+    if let (true, Some(last)) = (more, found.last()) {
+        next = Some(vec![last.clone().take("seq")?]);
     }
-    Ok(page)
+    PageOf::new(Page { rows: found, next }, |mut row, json| {
+        json.push_str(&row.text("json")?);
+        Ok(())
+    })
 }

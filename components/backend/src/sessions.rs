@@ -6,11 +6,11 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use database::{Connection, Database, Error, Page};
+use database::{Connection, Database, Error, Row};
 use domain::Timestamp;
 use http_api::routing::{Table, get, path};
-use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order};
-use serde::{Deserialize, Serialize};
+use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order, PageOf};
+use serde::Serialize;
 
 use crate::counts::{AgentCounts, Usage, usage};
 
@@ -52,9 +52,12 @@ impl Listed for Sessions {
 
 const SESSIONS: database::List = database::List {
     table: "sessions",
-    told: "told_sessions",
     key: Some("started_time"),
 };
+
+/// What is read of a session: the rest follows from its agents.
+const SELECT: &str = "CAST(sessions.session_id AS TEXT) AS session_id, started_time AS started_at, \
+    (SELECT max(updated_time) FROM agents WHERE agents.session_id = sessions.session_id) AS updated_at";
 
 pub(crate) fn table() -> Table<Database> {
     let methods = get("Lists sessions, newest first", list);
@@ -69,13 +72,12 @@ async fn list(
 ) -> Result<List<Session>, ApiError> {
     let page = database
         .read(|db| {
-            let page = SESSIONS.page(db, &[Vec::new()], query.window())?;
-            let sessions = summed_up(db, &page.rows)?;
-            let rows = sessions.iter().map(serde_json::to_string);
-            Ok::<_, Error>(Page {
+            let page = SESSIONS.page(db, SELECT, "", &[Vec::new()], query.window())?;
+            let mut sessions = summed_up(db, &page.rows)?.into_iter();
+            PageOf::new(page, |_, json| {
                 // Structures of text and numbers always serialise.
-                rows: rows.map(Result::unwrap_or_default).collect(),
-                next: page.next,
+                json.push_str(&serde_json::to_string(&sessions.next()).unwrap_or_default());
+                Ok::<_, Error>(())
             })
         })
         .await?;
@@ -83,15 +85,11 @@ async fn list(
 }
 
 async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Session>, ApiError> {
-    const SQL: &str = "SELECT json FROM sessions CROSS JOIN told_sessions ON told_sessions.row = sessions.rowid \
-         WHERE sessions.session_id = ?1";
+    let sql = format!("SELECT {SELECT} FROM sessions WHERE session_id = ?1");
     let session = database
         .read(|db| {
-            let rows = db.execute(SQL, &[id.as_str().into()])?.into_iter();
-            let told = rows
-                .map(|mut row| row.text("json"))
-                .collect::<Result<Vec<_>, _>>()?;
-            summed_up(db, &told)?
+            let rows = db.execute(&sql, &[id.as_str().into()])?;
+            summed_up(db, &rows)?
                 .pop()
                 .ok_or_else(|| ApiError::unknown("Session", &id))
         })
@@ -100,7 +98,7 @@ async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Sessi
 }
 
 /// Sessions with the sums of their agents.
-fn summed_up(db: &dyn Connection, told: &[String]) -> Result<Vec<Session>, Error> {
+fn summed_up(db: &dyn Connection, found: &[Row]) -> Result<Vec<Session>, Error> {
     const SUMS: &str = concat!(
         "SELECT CAST(session_id AS TEXT) AS session, status, sum(agents) AS agents, ",
         usage!(),
@@ -108,22 +106,16 @@ fn summed_up(db: &dyn Connection, told: &[String]) -> Result<Vec<Session>, Error
     );
     const LOST: &str = "SELECT CAST(session_id AS TEXT) AS session, status, count(*) AS agents FROM lost_agents \
          WHERE session_id IN (SELECT value FROM json_each(?1)) GROUP BY session_id, status";
-    #[derive(Deserialize)]
-    struct Told {
-        session_id: String,
-        started_at: String,
-        updated_at: String,
-    }
     let mut places = HashMap::new();
-    let mut sessions: Vec<(Session, Usage)> = Vec::with_capacity(told.len());
-    for told in told {
-        let told: Told =
-            serde_json::from_str(told).map_err(|error| Error::Statement(error.to_string()))?;
-        places.insert(told.session_id.clone(), sessions.len());
+    let mut sessions: Vec<(Session, Usage)> = Vec::with_capacity(found.len());
+    for row in found {
+        let mut row = row.clone();
+        let session_id = row.text("session_id")?;
+        places.insert(session_id.clone(), sessions.len());
         let session = Session {
-            session_id: told.session_id,
-            started_at: Timestamp::told(told.started_at),
-            updated_at: Timestamp::told(told.updated_at),
+            session_id,
+            started_at: Timestamp::told(row.text("started_at")?),
+            updated_at: Timestamp::told(row.text("updated_at")?),
             agents: AgentCounts::default(),
             tokens_input: 0,
             tokens_output: 0,

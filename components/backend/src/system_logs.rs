@@ -20,9 +20,9 @@ impl Resource for SystemLogEntry {
         path: "/api/runtime/system-logs",
         list: List {
             table: "system_logs",
-            told: "told_system_logs",
             key: None,
         },
+        kept: None,
         columns: &[
             Column::new("id", Kind::integer(0, i64::MAX), "The number.", "12"),
             Column::new("log_level", Kind::Word(&LOG_LEVEL), "How serious it is.", r#""WARNING""#)

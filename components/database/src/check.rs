@@ -16,6 +16,16 @@ struct Kept {
 
 /// In an order in which each follows from the rows and from those before it.
 const KEPT: [Kept; 8] = [
+    // One that is missing is told from its row, and one whose row was replaced by another is never asked for.
+    Kept {
+        table: "definition_tellings",
+        key: "key",
+        columns: "key, json",
+        only: "key IN (SELECT coalesce(id, rowid) FROM orchestrator_agents)",
+        recount: "SELECT key, definition_json.json FROM orchestrator_agents \
+                  JOIN definition_json ON definition_json.row = orchestrator_agents.rowid \
+                  JOIN definition_tellings ON key = coalesce(id, orchestrator_agents.rowid)",
+    },
     Kept {
         table: "counted_prompts",
         key: "key",
@@ -46,9 +56,9 @@ const KEPT: [Kept; 8] = [
     Kept {
         table: "counted_agents",
         key: "key",
-        columns: "key, session_id, status, tokens_input, tokens_output, cost",
+        columns: "key, session_id, started_time, status, tokens_input, tokens_output, cost",
         only: "true",
-        recount: "SELECT key, session_id, status, tokens_input, tokens_output, cost FROM counting_agents",
+        recount: "SELECT key, session_id, started_time, status, tokens_input, tokens_output, cost FROM counting_agents",
     },
     Kept {
         table: "agent_usage",
@@ -64,9 +74,9 @@ const KEPT: [Kept; 8] = [
     Kept {
         table: "sessions",
         key: "session_id",
-        columns: "session_id, started_time, updated_time",
+        columns: "session_id, started_time",
         only: "true",
-        recount: "SELECT session_id, min(started_time), max(updated_time) FROM agents WHERE told IS NOT NULL GROUP BY 1",
+        recount: "SELECT session_id, min(started_time) FROM agents WHERE told IS NOT NULL GROUP BY 1",
     },
     Kept {
         table: "log_blocks",
@@ -81,16 +91,6 @@ const KEPT: [Kept; 8] = [
                   sum(log_level IS 'WARNING'), sum(log_level IS 'ERROR'), sum(log_level IS 'CRITICAL') FROM system_logs \
                   WHERE id < coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = 'system'), -9223372036854775808) \
                   AND NOT EXISTS (SELECT 1 FROM log_blocks WHERE log = 'system' AND block = id >> 10 AND stale) GROUP BY 2",
-    },
-    Kept {
-        table: "orchestrator_agents",
-        key: "rowid",
-        columns: "rowid, told",
-        // What the view does not tell may be out of date.
-        only: "told IS (SELECT json FROM told_definitions WHERE row = orchestrator_agents.rowid)",
-        recount: "SELECT definition_json.row, json FROM definition_json JOIN orchestrator_agents AS agents \
-                  ON agents.rowid = definition_json.row \
-                  WHERE told IS (SELECT json FROM told_definitions WHERE row = agents.rowid)",
     },
 ];
 
@@ -160,11 +160,6 @@ pub fn repair(db: &dyn Connection) -> Result<(), Error> {
         let statements = match *table {
             "agents" => vec![
                 "UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = agents.rowid)".to_owned(),
-            ],
-            "orchestrator_agents" => vec![
-                "UPDATE orchestrator_agents SET told = \
-                 (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid)"
-                    .to_owned(),
             ],
             // The maintenance counts them anew.
             "log_blocks" => vec!["DELETE FROM log_blocks".to_owned()],

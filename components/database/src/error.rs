@@ -69,14 +69,18 @@ impl Error {
             Self::Constraint(Constraint::Check(what))
         } else if says(&["result exceeds limit", "string or blob too big"]) {
             Self::TooLarge
-        } else if says(&["no such table", "no such column", "has no column named"]) {
+        } else if says(&[
+            "no such table",
+            "no such column",
+            "no such index",
+            "has no column named",
+        ]) {
             Self::Schema(message.to_owned())
         } else if says(&[
             "syntax error",
             "no such function",
             "duplicate column name",
             "already exists",
-            "no such index",
             "ambiguous column",
             "incomplete input",
             "within a transaction",

@@ -43,6 +43,30 @@ macro_rules! tail {
     };
 }
 
+/// Counts entries by level: the blocks that fulfil `$counted` by their counts, the rows of the blocks that fulfil `$read`,
+/// and the tail; rows where they fulfil `$row`.
+macro_rules! entries_by_level {
+    ($counted:literal, $read:literal, $row:literal) => {
+        concat!(
+            "WITH counted AS (SELECT sum(debug) AS debug, sum(info) AS info, sum(warning) AS warning, \
+             sum(error) AS error, sum(critical) AS critical FROM log_blocks WHERE log = 'agent' AND NOT stale",
+            $counted,
+            ") SELECT log_level, sum(entries) AS entries FROM (\
+             SELECT 'DEBUG' AS log_level, debug AS entries FROM counted UNION ALL SELECT 'INFO', info FROM counted \
+             UNION ALL SELECT 'WARNING', warning FROM counted UNION ALL SELECT 'ERROR', error FROM counted \
+             UNION ALL SELECT 'CRITICAL', critical FROM counted \
+             UNION ALL SELECT log_level, 1 FROM log_blocks CROSS JOIN agent_logs \
+             ON id >= block << 10 AND id < (block + 1) << 10 WHERE log = 'agent' AND ",
+            $read,
+            $row,
+            " UNION ALL SELECT log_level, 1 FROM agent_logs WHERE id >= ",
+            tail!("agent"),
+            $row,
+            ") WHERE entries > 0 GROUP BY log_level"
+        )
+    };
+}
+
 /// The conditions on entries of a range of times.
 macro_rules! ranges {
     ($log:literal) => {
@@ -228,17 +252,13 @@ impl Log {
     }
 }
 
-/// How many entries of `agent_logs` there are of each level (columns `log_level`, `entries`), from `?1` on: blocks that
-/// are wholly later by their counts, the others by their rows.
-pub const ENTRIES_BY_LEVEL: &str = "\
-WITH counted AS (SELECT sum(debug) AS debug, sum(info) AS info, sum(warning) AS warning, sum(error) AS error, \
- sum(critical) AS critical FROM log_blocks WHERE log = 'agent' AND NOT stale AND first_time >= ?1) \
-SELECT log_level, sum(entries) AS entries FROM (\
-SELECT 'DEBUG' AS log_level, debug AS entries FROM counted UNION ALL SELECT 'INFO', info FROM counted \
-UNION ALL SELECT 'WARNING', warning FROM counted UNION ALL SELECT 'ERROR', error FROM counted \
-UNION ALL SELECT 'CRITICAL', critical FROM counted \
-UNION ALL SELECT log_level, 1 FROM log_blocks CROSS JOIN agent_logs ON id >= block << 10 AND id < (block + 1) << 10 \
-WHERE log = 'agent' AND (stale OR first_time < ?1 AND last_time >= ?1) AND created_time >= ?1 \
-UNION ALL SELECT log_level, count(*) FROM agent_logs \
-WHERE id >= coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = 'agent'), -9223372036854775808) \
-AND created_time >= ?1 GROUP BY log_level) WHERE entries > 0 GROUP BY log_level";
+/// How many entries of `agent_logs` there are of each level (columns `log_level`, `entries`), of all time: blocks by their
+/// counts, the others and the tail by their rows.
+pub const ENTRIES_BY_LEVEL: &str = entries_by_level!("", "stale", "");
+
+/// The same from `?1` on: blocks that are wholly later by their counts, the others by their rows.
+pub const ENTRIES_BY_LEVEL_SINCE: &str = entries_by_level!(
+    " AND first_time >= ?1",
+    "(stale OR first_time < ?1 AND last_time >= ?1)",
+    " AND created_time >= ?1"
+);

@@ -39,6 +39,14 @@ pub struct Step<'a> {
     is_fill: bool,
 }
 
+impl<'a> Step<'a> {
+    /// Its statements.
+    #[must_use]
+    pub fn statements(&self) -> &[&'a str] {
+        &self.statements
+    }
+}
+
 /// The steps of one migration: a line `-- Step` or `-- Fill` begins one. A blank line ends a statement, since a trigger
 /// has semicolons inside.
 #[must_use]

@@ -4,19 +4,16 @@
 //! rows. So a page costs the same wherever it lies, and rows that come or go meanwhile move no other row onto another
 //! page.
 //!
-//! One statement finds the rows of a page by an index in the list's order and then tells each as JSON by the view that
-//! tells such rows everywhere. The SQL is put together from pieces that stand in the source (`&'static str`); what a client
-//! sent goes in as parameters only.
+//! One statement finds the rows of a page by an index in the list's order, and then reads what is wanted of each. The SQL
+//! is put together from pieces that stand in the source; what a client sent goes in as parameters only.
 
-use crate::{Connection, Error, Value};
+use crate::{Connection, Error, Row, Value};
 
-/// A list: its table, how its rows are told, and their order.
+/// A list: its table and the order of its rows.
 #[derive(Clone, Copy, Debug)]
 pub struct List {
     /// The table.
     pub table: &'static str,
-    /// The view with a row's JSON, as `json`, by its rowid, as `row`.
-    pub told: &'static str,
     /// The column that the list is ordered by, before the rowid; the rowid alone where there is none.
     pub key: Option<&'static str>,
 }
@@ -60,15 +57,16 @@ pub struct Window<'a> {
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// The rows in order, each a JSON object.
-    pub rows: Vec<String>,
+    /// The rows in order, with the columns that were asked for.
+    pub rows: Vec<Row>,
     /// The position of the last row, where more follow.
     pub next: Option<Vec<Value>>,
 }
 
 impl List {
     /// Gives the rows of `window` that fulfil all conditions of one of `alternatives`, of which no row fulfils two. Each
-    /// alternative goes through an index of its own, and SQLite merges what they find.
+    /// alternative goes through an index of its own, and SQLite merges what they find. `index` is empty, or says by
+    /// `INDEXED BY` which one that has to be. `select` is what is read of each row, in which the table has its own name.
     ///
     /// Where these are more than the host hands over at once, it gives fewer: half as many, and so on.
     ///
@@ -77,12 +75,14 @@ impl List {
     pub fn page(
         &self,
         db: &dyn Connection,
+        select: &str,
+        index: &'static str,
         alternatives: &[Vec<Condition>],
         window: Window<'_>,
     ) -> Result<Page, Error> {
         let mut sql = Sql::default();
         for conditions in alternatives {
-            self.search(&mut sql, conditions, window);
+            self.search(&mut sql, index, conditions, window);
         }
         let direction = if window.descending { "DESC" } else { "ASC" };
         let key = self.key.unwrap_or("rowid");
@@ -94,9 +94,9 @@ impl List {
         };
         // Of a bare parameter the planner wants to know the value, and so prepares a cached statement anew each time.
         let text = format!(
-            "SELECT page.key AS key, page.row AS row, (SELECT json FROM {told} WHERE {told}.row = page.row) AS json \
-             FROM ({searches} ORDER BY {order} LIMIT ?{place} + 0) AS page",
-            told = self.told,
+            "SELECT page_key, page_row, {select} FROM ({searches} ORDER BY {order} LIMIT ?{place} + 0) \
+             CROSS JOIN {table} ON {table}.rowid = page_row",
+            table = self.table,
             searches = sql.searches.join(" UNION ALL "),
             place = sql.parameters.len() + 1,
         );
@@ -107,36 +107,35 @@ impl List {
             parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
             match db.execute(&text, &parameters) {
                 Err(Error::TooLarge) if limit > 1 => limit /= 2,
-                result => return self.told(result?, window.limit, limit <= window.limit),
+                result => return self.cut(result?, window.limit, limit <= window.limit),
             }
         }
     }
 
-    /// Reads a page. `is_cut` says that there may be more rows than were found.
-    fn told(&self, found: Vec<crate::Row>, limit: usize, is_cut: bool) -> Result<Page, Error> {
-        let more = is_cut || found.len() > limit;
-        let last = found.len().min(limit);
-        let mut page = Page {
-            rows: Vec::with_capacity(last),
-            next: None,
-        };
-        for (number, mut row) in found.into_iter().take(limit).enumerate() {
-            if more && number + 1 == last {
-                let mut position = vec![row.take("row")?];
-                if self.key.is_some() {
-                    position.insert(0, row.take("key")?);
-                }
-                page.next = Some(position);
+    /// Cuts off what is more than wanted. `is_cut` says that there may be more rows than were found.
+    fn cut(&self, mut rows: Vec<Row>, limit: usize, is_cut: bool) -> Result<Page, Error> {
+        let more = is_cut || rows.len() > limit;
+        rows.truncate(limit);
+        let mut next = None;
+        if let (true, Some(last)) = (more, rows.last_mut()) {
+            let mut position = vec![last.take("page_row")?];
+            if self.key.is_some() {
+                position.insert(0, last.take("page_key")?);
             }
-            // A row that was deleted by the statement's own snapshot is not there; one that is has its JSON.
-            page.rows.push(row.text("json")?);
+            next = Some(position);
         }
-        Ok(page)
+        Ok(Page { rows, next })
     }
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
     /// since SQLite goes straight to the start of either range of the index but not to that of both.
-    fn search(&self, sql: &mut Sql, conditions: &[Condition], window: Window<'_>) {
+    fn search(
+        &self,
+        sql: &mut Sql,
+        index: &str,
+        conditions: &[Condition],
+        window: Window<'_>,
+    ) {
         let sign = if window.descending { "<" } else { ">" };
         let conditions: Vec<String> = conditions
             .iter()
@@ -156,7 +155,7 @@ impl List {
         for range in ranges {
             let conditions: String = conditions.iter().map(|one| format!(" AND ({one})")).collect();
             sql.searches.push(format!(
-                "SELECT {key} AS key, rowid AS row FROM {table} WHERE {range}{conditions}",
+                "SELECT {key} AS page_key, rowid AS page_row FROM {table} {index} WHERE {range}{conditions}",
                 key = self.key.unwrap_or("NULL"),
                 table = self.table,
             ));

@@ -2,10 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use database::native::Native;
-use database::{Database, Error, MIGRATIONS, SCHEMA_VERSION, statements};
+use database::{
+    Backend, Connection as Port, Database, Error, MIGRATIONS, Row, SCHEMA_VERSION, Value, check, steps,
+};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection};
 use tempfile::TempDir;
@@ -57,6 +62,32 @@ impl File {
         let file = Self::new();
         file.open()
             .execute_batch(include_str!("fixtures/legacy.sql"))
+            .unwrap();
+        file
+    }
+
+    /// A database that version 5 of our schema was made of, from one of the existing service.
+    fn version_5() -> Self {
+        let file = Self::legacy();
+        let connection = file.open();
+        for migration in [
+            include_str!("fixtures/v5/0001_tables.sql"),
+            include_str!("fixtures/v5/0002_columns.sql"),
+            include_str!("fixtures/v5/0003_change_log.sql"),
+            include_str!("fixtures/v5/0004_write_side.sql"),
+            include_str!("fixtures/v5/0005_questions.sql"),
+        ] {
+            for statement in migration.split("\n\n") {
+                connection.execute_batch(statement).unwrap();
+            }
+        }
+        connection.pragma_update(None, "user_version", 5).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO prompts (id, agent_id, prompt_type, prompt_text, tokens_input, cost_usd) \
+                 SELECT 'v5', id, 'adw', 'x', 12, 0.5 FROM agents LIMIT 1; \
+                 UPDATE agents SET status = 'failed'",
+            )
             .unwrap();
         file
     }
@@ -171,18 +202,123 @@ fn an_empty_file_gets_everything() {
 }
 
 #[test]
-fn what_is_there_already_is_in_the_sums() {
-    let file = File::legacy();
-    file.migrate().unwrap();
-    for (totals, rows, sum) in [
-        ("log_totals", "agent_logs", "sum(entries)"),
-        ("prompt_totals", "prompts", "sum(prompts)"),
-    ] {
-        let sums = format!("SELECT {sum} || '' FROM {totals}");
-        let counted = format!("SELECT count(*) || '' FROM {rows}");
+fn what_is_there_already_is_counted() {
+    for file in [File::legacy(), File::version_5()] {
+        file.migrate().unwrap();
         let connection = file.open();
-        assert_eq!(texts(&connection, &sums), texts(&connection, &counted));
+        assert_eq!(check::differences(&connection), Ok(vec![]));
+        for (counted, rows) in [
+            ("SELECT sum(prompts) || '' FROM prompt_usage WHERE span = 'hour'", "prompts"),
+            ("SELECT sum(agents) || '' FROM agent_usage WHERE session_id = 0", "agents"),
+        ] {
+            let rows = format!("SELECT count(*) || '' FROM {rows}");
+            assert_eq!(texts(&connection, counted), texts(&connection, &rows));
+        }
+        let told = "SELECT id FROM agents WHERE told IS NULL OR NOT EXISTS \
+                    (SELECT 1 FROM agent_history WHERE agent_id = agents.id)";
+        assert_eq!(texts(&connection, told), [""; 0]);
     }
+}
+
+#[test]
+fn a_database_of_version_5_is_as_a_fresh_one() {
+    let file = File::version_5();
+    file.migrate().unwrap();
+    let names = "SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%' \
+                 AND name NOT IN ('orchestrator_chat', 'ai_developer_workflows', 'update_orchestrator_agents_updated_at') \
+                 ORDER BY 1";
+    let fresh = File::new();
+    fresh.migrate().unwrap();
+    assert_eq!(texts(&file.open(), names), texts(&fresh.open(), names));
+    // What the earlier version kept on the agents is there still, and nobody reads it.
+    let left: Vec<String> = columns(&file.open(), "agents")
+        .into_iter()
+        .filter(|column| !columns(&fresh.open(), "agents").contains(column))
+        .collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+}
+
+/// A database whose connection ends for good after so many statements, as that of a process that is killed.
+struct Killed {
+    native: Native,
+    left: AtomicUsize,
+}
+
+impl Backend for Killed {
+    fn with(&self, job: &mut dyn FnMut(&dyn Port) -> Result<(), Error>) -> Result<(), Error> {
+        // A connection of its own each time, closed as it is.
+        self.native.with(&mut |connection| {
+            let result = job(&Counted {
+                connection,
+                left: &self.left,
+            });
+            let _ = connection.execute("ROLLBACK", &[]);
+            result
+        })
+    }
+
+    fn sleep(&self, pause: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.native.sleep(pause)
+    }
+}
+
+struct Counted<'a> {
+    connection: &'a dyn Port,
+    left: &'a AtomicUsize,
+}
+
+impl Port for Counted<'_> {
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(Error::Unavailable("killed".to_owned()));
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        self.connection.execute(sql, parameters)
+    }
+}
+
+#[test]
+fn an_upgrade_that_is_killed_anywhere_goes_on() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut statements = 1;
+    let mut killed = 0;
+    loop {
+        let file = if statements % 2 == 0 { File::legacy() } else { File::version_5() };
+        let before: Vec<String> = OLD
+            .iter()
+            .flat_map(|(table, columns)| rows(&file.open(), table, columns))
+            .collect();
+        let database = Database::new(Killed {
+            native: Native::file(file.path()),
+            left: AtomicUsize::new(statements),
+        });
+        let first = runtime.block_on(database.prepare());
+        drop(database);
+        // Somebody writes meanwhile.
+        file.open()
+            .execute_batch(
+                "INSERT OR REPLACE INTO prompts (id, agent_id, prompt_type, prompt_text, tokens_input) \
+                 SELECT id, agent_id, prompt_type, prompt_text, 5 FROM prompts LIMIT 1",
+            )
+            .unwrap();
+        assert_eq!(file.migrate(), Ok(SCHEMA_VERSION), "after {statements}");
+        assert_eq!(check::differences(&file.open()), Ok(vec![]), "after {statements}");
+        let after: Vec<String> = OLD
+            .iter()
+            .flat_map(|(table, columns)| rows(&file.open(), table, columns))
+            .collect();
+        assert_eq!(before.len(), after.len());
+        if first.is_ok() {
+            break;
+        }
+        killed += 1;
+        statements += 7;
+    }
+    assert!(killed > 20, "{killed}");
 }
 
 #[test]
@@ -334,25 +470,6 @@ fn writers_that_know_the_old_columns_go_on_working() {
 }
 
 #[test]
-fn a_half_way_database_gets_the_rest() {
-    for done in 0..MIGRATIONS.len() {
-        let file = File::new();
-        let connection = file.open();
-        for statement in MIGRATIONS[..done]
-            .iter()
-            .flat_map(|migration| statements(migration))
-        {
-            connection.execute_batch(statement).unwrap();
-        }
-        connection
-            .pragma_update(None, "user_version", i64::try_from(done).unwrap())
-            .unwrap();
-        assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
-        assert_eq!(schema(&file.open()), fresh());
-    }
-}
-
-#[test]
 fn a_column_that_is_there_already_does_no_harm() {
     let file = File::legacy();
     file.open()
@@ -364,25 +481,16 @@ fn a_column_that_is_there_already_does_no_harm() {
 }
 
 #[test]
-fn a_migration_that_fails_leaves_nothing_half_done() {
+fn a_step_that_fails_is_done_when_it_can_be() {
     let file = File::new();
-    // In the way of the last migration.
+    // In the way of the last index.
     file.open()
-        .execute_batch("CREATE VIEW idx_agents_status AS SELECT 1")
+        .execute_batch("CREATE VIEW idx_agents_leased AS SELECT 1")
         .unwrap();
-    let before = dump(&file.open());
     file.migrate().unwrap_err();
-    let mut after = dump(&file.open());
-    assert_eq!(after.remove(1), "journal_mode = wal");
-    assert!(
-        before
-            .iter()
-            .filter(|line| !line.starts_with("journal_mode"))
-            .eq(&after)
-    );
-    // With the obstacle gone, all is well.
+    file.migrate().unwrap_err();
     file.open()
-        .execute_batch("DROP VIEW idx_agents_status")
+        .execute_batch("DROP VIEW idx_agents_leased")
         .unwrap();
     assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
     assert_eq!(schema(&file.open()), fresh());
@@ -431,8 +539,12 @@ fn a_locked_database_is_waited_for() {
 fn each_piece_of_a_migration_is_one_statement() {
     let connection = Connection::open_in_memory().unwrap();
     for (nr, migration) in MIGRATIONS.iter().enumerate() {
-        let mut count = 0;
-        for piece in statements(migration) {
+        let steps = steps(migration);
+        let pieces: Vec<&str> = steps
+            .iter()
+            .flat_map(|step| step.statements().to_vec())
+            .collect();
+        for piece in &pieces {
             assert!(piece.ends_with(';'), "of migration {}: {piece}", nr + 1);
             let mut batch = Batch::new(&connection, piece);
             let mut first = match batch.next() {
@@ -441,26 +553,14 @@ fn each_piece_of_a_migration_is_one_statement() {
             };
             first.raw_execute().unwrap();
             drop(first);
-            assert!(
-                matches!(batch.next(), Ok(None)),
-                "of migration {}: {piece}",
-                nr + 1
-            );
-            count += 1;
+            assert!(matches!(batch.next(), Ok(None)), "of migration {}: {piece}", nr + 1);
         }
         // Nothing was lost between the pieces.
-        let code: String = migration
-            .lines()
-            .filter(|line| !line.starts_with("--"))
-            .collect();
-        let pieces: String = statements(migration)
-            .flat_map(str::lines)
-            .filter(|line| !line.starts_with("--"))
-            .collect();
-        assert_eq!(
-            pieces.split_whitespace().count(),
-            code.split_whitespace().count()
-        );
-        assert!(count > 0);
+        let code = |text: &str| -> usize {
+            let lines = text.lines().filter(|line| !line.starts_with("--"));
+            lines.map(|line| line.split_whitespace().count()).sum()
+        };
+        let in_pieces: usize = pieces.iter().map(|piece| code(piece)).sum();
+        assert_eq!(in_pieces, code(migration), "of migration {}", nr + 1);
     }
 }

@@ -29,7 +29,7 @@ pub use error::{ApiError, FieldError, Location, Unavailable};
 pub use extract::{Body, FromBody, Id, Query};
 pub use fields::{Declared, Field, Input, Kind, Presence, Reader};
 pub use idempotency::{IdempotentBody, StoredResponse};
-pub use page::{List, ListQuery, Listed, Order};
+pub use page::{List, ListQuery, Listed, Order, PageOf};
 pub use service::Api;
 pub use settings::Settings;
 pub use version::{IfMatch, Told};

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use database::{Page, Value, Window};
+use database::{Value, Window};
 use domain::Words;
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -123,6 +123,46 @@ fn list(path: &str, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
     query.finish()
 }
 
+/// A page of rows of `R` as they are told.
+pub struct PageOf<R> {
+    /// A JSON array.
+    json: String,
+    /// The position of the last row, where more follow.
+    next: Option<Vec<Value>>,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> PageOf<R> {
+    /// The rows of `page`, each told by `tell`, which writes it as JSON.
+    ///
+    /// # Errors
+    /// Those of `tell`.
+    pub fn new<E>(
+        page: database::Page,
+        mut tell: impl FnMut(database::Row, &mut String) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut json = "[".to_owned();
+        for (number, row) in page.rows.into_iter().enumerate() {
+            if number > 0 {
+                json.push(',');
+            }
+            tell(row, &mut json)?;
+        }
+        json.push(']');
+        Ok(Self {
+            json,
+            next: page.next,
+            of: PhantomData,
+        })
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.json.len() == 2
+    }
+}
+
 impl<T> ListQuery<T> {
     /// The rows for the database to give.
     #[must_use]
@@ -136,7 +176,7 @@ impl<T> ListQuery<T> {
 
     /// The answer with these rows.
     #[must_use]
-    pub fn answer<R>(&self, page: Page) -> List<R> {
+    pub fn answer<R>(&self, page: PageOf<R>) -> List<R> {
         let next = page.next.map(|position| {
             let Self { list, limit, .. } = self;
             let cursor = cursor::encode(list, &position);
@@ -144,7 +184,7 @@ impl<T> ListQuery<T> {
             format!("{list}{separator}limit={limit}&cursor={cursor}")
         });
         List {
-            json: format!("[{}]", page.rows.join(",")),
+            json: page.json,
             next,
             of: PhantomData,
         }

@@ -21,7 +21,11 @@ pub(super) fn step(db: &dyn Connection) -> Result<Duration, Error> {
             session_id,
         } in leases::reap(db)?
         {
-            info!(agent_id, session_id, "an agent's heartbeat is lost");
+            info!(
+                agent = agent_id,
+                session = session_id,
+                "an agent's heartbeat is lost"
+            );
         }
     }
     Ok(Duration::from_secs_f64(left.clamp(SHORTEST, LONGEST)))

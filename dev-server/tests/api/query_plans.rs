@@ -117,7 +117,7 @@ const FILTERS: [(&str, &str, &str); 15] = [
     ("parent_agent_id", "a1", "parent_agent_id=?"),
     ("agent_id", "a1", "agent_id=?"),
     ("prompt_type", "adw", "prompt_type=?"),
-    ("level", "INFO", "log_level=?"),
+    ("level", "ERROR", "log_level=?"),
     ("log_type", "milestone", "log_type=?"),
     ("component", "c", "component=?"),
     ("since", "2026-01-01", "rowid>?"),

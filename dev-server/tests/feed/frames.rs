@@ -29,25 +29,41 @@ async fn an_acknowledgement_comes_first() {
     }
 }
 
+/// In a snapshot, in a change and in a list an agent is what REST says, and its name besides.
 #[tokio::test]
-async fn an_agent_has_the_fields_of_the_contract() {
+async fn an_agent_is_told_as_rest_tells_it() {
     let database = Database::new();
     database.run(
-        "INSERT INTO agents (id, orchestrator_agent_id, session_id, status, started_at, completed_at, cost_usd, error_message) \
-         VALUES ('a', 'd', 's', 'failed', '2026-02-05 10:00:00', '2026-02-05T10:00:01.123456', 0.25, 'no \"luck\"')",
+        "INSERT INTO agents (id, orchestrator_agent_id, session_id, status, started_at, completed_at, cost_usd, \
+         error_message, context, metadata) \
+         VALUES ('a', 'd', 's', 'failed', '2026-02-05 10:00:00', '2026-02-05T10:00:01.123456', 0.25, 'no \"luck\"', \
+         '{\"task\": [1e2, null]}', 'no JSON')",
         (),
     );
-    let server = Server::feed(&database.path);
-    let mut agent = server.client("").await.update().await.agents.remove(0);
-    assert_eq!(agent["updated_at"].take(), "2026-02-05T10:00:01.123Z");
-    assert_eq!(
-        agent,
-        json!({
-            "id": "a", "orchestrator_agent_id": "d", "name": "Planner", "session_id": "s", "parent_agent_id": null,
-            "status": "failed", "started_at": "2026-02-05T10:00:00.000Z", "completed_at": "2026-02-05T10:00:01.123Z",
-            "updated_at": null, "cost_usd": 0.25, "error_message": "no \"luck\"",
-        })
+    let server = Server::serve(&database.path);
+    let told = async || {
+        let mut agent = server.get("/api/runtime/agents/a").await.json();
+        agent["name"] = "Planner".into();
+        agent
+    };
+    let first = told().await;
+    assert_eq!(first["completed_at"], "2026-02-05T10:00:01.123Z");
+    assert_eq!(first["context"], json!({"task": [100.0, null]}));
+    assert_eq!(first["metadata"], "no JSON");
+    let mut lists = server.client("").await;
+    let mut changes = server.client("mode=delta").await;
+    assert_eq!(lists.update().await.agents, [first.clone()]);
+    assert_eq!(changes.update().await.agents, [first]);
+    database.run(
+        "INSERT INTO prompts (id, agent_id, prompt_type, prompt_text, tokens_input, cost_usd) \
+         VALUES ('p', 'a', 'adw', 'x', 7, 0.5)",
+        (),
     );
+    let change = changes.update().await.agents;
+    let second = told().await;
+    assert_eq!(second["tokens_input"], 7);
+    assert_eq!(change, [second.clone()]);
+    assert_eq!(lists.update().await.agents, [second]);
 }
 
 #[tokio::test]

@@ -142,6 +142,8 @@ async fn whoever_has_no_lease_or_has_ended_is_left_alone() {
     database.beat("lost", old, None);
     let server = Server::feed(&database.path);
     lost(&mut server.client("mode=delta").await, "lost").await;
+    // It is told before it is written down.
+    server.logged("heartbeat is lost");
     assert_eq!(
         database.board(),
         "cancelled=cancelled completed=completed failed=failed lost=failed patient=executing \
@@ -189,14 +191,17 @@ async fn the_write_lock_is_waited_for() {
     database.beat("a", "2026-02-05 10:00:00", Some(1));
     let writer = Database::open(&database.path);
     writer.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let settings = [("RUST_LOG", "info,dev_server::upkeep=debug")];
+    let settings = [("RUST_LOG", "info,dev_server::maintenance=debug")];
     let mut server = Server::start(&database.path, &["feed"], &settings);
     let mut client = server.client("mode=delta").await;
     let mut board = Board::default();
-    board.shows(&mut client, "a=executing").await;
-    server.logged("the reaper waits for the write lock");
-    writer.connection.execute_batch("COMMIT").unwrap();
+    // Told already, though nobody can write it down.
     board.shows(&mut client, "a=failed").await;
+    server.logged("the reaper waits for the write lock");
+    assert_eq!(database.board(), "a=executing");
+    writer.connection.execute_batch("COMMIT").unwrap();
+    server.logged("heartbeat is lost");
+    assert_eq!(database.board(), "a=failed");
     assert!(server.runs());
 }
 

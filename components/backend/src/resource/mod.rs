@@ -2,14 +2,15 @@
 //!
 //! A resource is declared once ([`Declaration`]): its columns with what they hold, whether a client gives or changes them,
 //! a word of documentation and an example; and the filters of its list. From that come the statements that write
-//! ([`queries`]), the validation of what is sent, the handlers ([`handlers`]) and the schema in the API's document
-//! (`schema`). How a row is told stands in the schema of the database, as a view, since triggers tell it too; a test holds
-//! the two together.
+//! ([`queries`]), those that read and the JSON ([`telling`]), the validation of what is sent, the handlers ([`handlers`])
+//! and the schema in the API's document (`schema`). Rows that triggers tell too, as the feed's agents, are told by the
+//! database; a test holds its view and the declaration together.
 
 pub(crate) mod handlers;
 pub(crate) mod queries;
 #[cfg(not(target_family = "wasm"))]
 mod schema;
+mod telling;
 
 use std::marker::PhantomData;
 
@@ -25,8 +26,10 @@ pub struct Declaration {
     pub noun: &'static str,
     /// The path of its list; below it are the rows by their id.
     pub path: &'static str,
-    /// Its table and how that is listed.
+    /// Its table and the order of its list.
     pub list: List,
+    /// Where the database keeps what a row is told as: an expression that gives the JSON.
+    pub kept: Option<&'static str>,
     /// What a row has, in the order in which it is told.
     pub columns: &'static [Column],
     /// How its list is narrowed.
@@ -193,6 +196,12 @@ pub(crate) trait Resource: Send + Sync + 'static {
     /// The alternatives of a list that is narrowed by these conditions and what else was sent.
     fn alternatives(_: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         vec![conditions]
+    }
+
+    /// The index that such a list has to go through (`INDEXED BY idx`), where SQLite, which does not know how many rows a
+    /// value has, might take another; empty else.
+    fn index(_: &Input) -> &'static str {
+        ""
     }
 
     /// What is done in the transaction of a change, before the row is read.

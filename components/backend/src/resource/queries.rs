@@ -1,25 +1,29 @@
 //! The SQL of a resource, made from its declaration. Only names that stand in the source go into it; what a client sent
 //! goes in as parameters.
 
-use database::{Condition, Connection, Error, Page, Value, Window};
+use database::{Condition, Connection, Error, Value, Window};
 use domain::{Timestamp, new_id, words};
-use http_api::{ApiError, Input};
+use http_api::{ApiError, Input, PageOf};
 
-use super::{Column, Declaration, New, Resource};
+use super::{Column, Declaration, New, Resource, Row};
 
 /// A row as it is told.
 pub(crate) struct Found {
     pub(crate) json: String,
     /// Its version, where rows of that kind have one.
     pub(crate) version: Option<i64>,
-    /// Its status, where rows of that kind have one.
-    status: String,
 }
 
 impl Found {
-    /// The status as it is told.
-    pub(crate) fn status(&self) -> &str {
-        &self.status
+    /// The status as it is told, empty where rows of that kind have none.
+    pub(crate) fn status(&self) -> String {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            #[serde(default)]
+            status: String,
+        }
+        let told = serde_json::from_str::<Told>(&self.json);
+        told.map_or_else(|_| String::new(), |told| told.status)
     }
 }
 
@@ -41,13 +45,6 @@ impl Declaration {
     pub(crate) fn ended(&self, id: &str, status: &str) -> ApiError {
         ApiError::Conflict(format!("{} {id} is {status} already", self.noun))
     }
-
-    /// What tells the row that was just written, as JSON.
-    fn told(&self) -> String {
-        let told = self.list.told;
-        let table = self.list.table;
-        format!("(SELECT json FROM {told} WHERE {told}.row = {table}.rowid) AS json")
-    }
 }
 
 /// A page of the list.
@@ -55,7 +52,8 @@ pub(crate) fn list<R: Resource>(
     db: &dyn Connection,
     sent: &Input,
     window: Window<'_>,
-) -> Result<Page, Error> {
+) -> Result<PageOf<Row<R>>, Error> {
+    let declaration = R::DECLARATION;
     let filters = R::DECLARATION.filters.iter();
     let conditions = filters
         .filter_map(|filter| {
@@ -64,7 +62,11 @@ pub(crate) fn list<R: Resource>(
         })
         .collect();
     let alternatives = R::alternatives(sent, conditions);
-    R::DECLARATION.list.page(db, &alternatives, window)
+    let select = declaration.select();
+    let page = declaration
+        .list
+        .page(db, &select, R::index(sent), &alternatives, window)?;
+    PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
 /// The row with that id.
@@ -72,9 +74,8 @@ pub(crate) fn find<R: Resource>(db: &dyn Connection, id: &str) -> Result<Found, 
     let declaration = R::DECLARATION;
     let version = if declaration.has("version") { "version" } else { "NULL" };
     let sql = format!(
-        "SELECT json, version, json_extract(json, '$.status') AS status FROM \
-         (SELECT {told}, {version} AS version FROM {table} WHERE id = ?1)",
-        told = declaration.told(),
+        "SELECT {version} AS row_version, {select} FROM {table} WHERE id = ?1",
+        select = declaration.select(),
         table = declaration.list.table,
     );
     let rows = db.execute(&sql, &[id.into()])?;
@@ -82,14 +83,13 @@ pub(crate) fn find<R: Resource>(db: &dyn Connection, id: &str) -> Result<Found, 
         .into_iter()
         .next()
         .ok_or_else(|| declaration.unknown(id))?;
-    Ok(Found {
-        json: row.text("json")?,
-        version: match row.take("version")? {
-            Value::Integer(version) => Some(version),
-            _ => None,
-        },
-        status: row.text("status")?,
-    })
+    let version = match row.take("row_version")? {
+        Value::Integer(version) => Some(version),
+        _ => None,
+    };
+    let mut json = String::new();
+    declaration.tell(row, &mut json)?;
+    Ok(Found { json, version })
 }
 
 /// The values of a new row: what was sent, and what follows from it. Made once a request, so that it is the same row
@@ -124,11 +124,11 @@ pub(crate) fn insert<R: Resource>(db: &dyn Connection, row: &Input) -> Result<St
         .collect();
     let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
     let sql = format!(
-        "INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {told}",
+        "INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {select}",
         table = declaration.list.table,
         columns = columns.join(", "),
         places = places.join(", "),
-        told = declaration.told(),
+        select = declaration.select(),
     );
     let values: Vec<Value> = columns
         .iter()
@@ -137,10 +137,13 @@ pub(crate) fn insert<R: Resource>(db: &dyn Connection, row: &Input) -> Result<St
     let rows = db
         .execute(&sql, &values)
         .map_err(|error| R::conflict(error, row))?;
-    match rows.into_iter().next() {
-        Some(mut row) => Ok(row.text("json")?),
-        None => Err(Error::Statement("an INSERT gave no row".to_owned()).into()),
-    }
+    let row = rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::Statement("an INSERT gave no row".to_owned()))?;
+    let mut json = String::new();
+    declaration.tell(row, &mut json)?;
+    Ok(json)
 }
 
 /// Whether a new row of ours has a value in the column.
@@ -170,8 +173,9 @@ pub(crate) fn update<R: Resource>(
         }
     }
     if let Some(status) = changes.text("status") {
-        if words::is_terminal(&before.status) && status != before.status {
-            return Err(declaration.ended(id, &before.status));
+        let before = before.status();
+        if words::is_terminal(&before) && status != before {
+            return Err(declaration.ended(id, &before));
         }
         if words::is_terminal(status) && declaration.has("completed_at") {
             values.push(Timestamp::now().into_text().into());

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use database::log_blocks::ENTRIES_BY_LEVEL;
+use database::log_blocks::{ENTRIES_BY_LEVEL, ENTRIES_BY_LEVEL_SINCE};
 use database::{Connection, Error, Row, Value};
 use domain::Timestamp;
 
@@ -160,7 +160,8 @@ fn count_logs(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result<(
         WHERE session_id = ?1 AND created_time >= ?2 GROUP BY log_level";
     let since = scope.since.as_ref().map(Timestamp::as_str);
     let rows = match (scope.session_id.as_deref(), since) {
-        (None, since) => db.execute(ENTRIES_BY_LEVEL, &[since.unwrap_or_default().into()])?,
+        (None, None) => db.execute(ENTRIES_BY_LEVEL, &[])?,
+        (None, Some(since)) => db.execute(ENTRIES_BY_LEVEL_SINCE, &[since.into()])?,
         (Some(session), None) => db.execute(OF_SESSION, &[session.into()])?,
         (Some(session), Some(since)) => {
             db.execute(OF_SESSION_SINCE, &[session.into(), since.into()])?

@@ -42,9 +42,18 @@ fn by_agent(connection: &Connection) -> BTreeMap<String, (i128, i128, f64)> {
         let sum = sums.entry(row.get(0).unwrap()).or_default();
         sum.0 += i128::from(row.get::<_, i64>(1).unwrap());
         sum.1 += i128::from(row.get::<_, i64>(2).unwrap());
-        sum.2 += row.get::<_, f64>(3).unwrap().clamp(-9e9, 9e9);
+        sum.2 += counted(row.get(3).unwrap());
     }
     sums
+}
+
+/// What a cost counts as: within billions of dollars, and nothing where it is no amount.
+fn counted(cost: f64) -> f64 {
+    if cost.abs() < 1e300 {
+        cost.clamp(-9e9, 9e9)
+    } else {
+        0.0
+    }
 }
 
 fn saturated(number: i128) -> i64 {
@@ -174,7 +183,7 @@ fn what_is_wrong_is_named_and_mended() {
         ("UPDATE agents SET told = json_set(told, '$.status', 'x') WHERE rowid = (SELECT min(rowid) FROM agents)", "agents"),
         ("UPDATE counted_agents SET cost = cost + 1 WHERE key = (SELECT min(key) FROM counted_agents)", "counted_agents"),
         ("UPDATE agent_usage SET agents = 77 WHERE session_id = 0", "agent_usage"),
-        ("INSERT INTO sessions VALUES ('ghost', '2026', '2026')", "sessions"),
+        ("INSERT INTO sessions VALUES ('ghost', '2026')", "sessions"),
         ("UPDATE log_blocks SET info = info + 1", "log_blocks"),
     ] {
         connection.execute(sql, []).unwrap();

@@ -2,15 +2,15 @@
 //! keys on and off, values of any type. The same for the same seed.
 
 /// A small generator of numbers (xorshift), so that a seed gives the same everywhere.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -88,7 +88,7 @@ const CONFLICTS: [&str; 5] = ["", "OR REPLACE ", "OR IGNORE ", "OR FAIL ", "OR A
 const LEVELS: [&str; 5] = ["'DEBUG'", "'INFO'", "'WARNING'", "'ERROR'", "'CRITICAL'"];
 
 /// So many statements. Some break a rule of the schema and fail, as some of real writers do.
-pub fn statements(seed: u64, count: usize) -> Vec<String> {
+pub(crate) fn statements(seed: u64, count: usize) -> Vec<String> {
     let random = &mut Random::new(seed);
     let mut all: Vec<String> = (0..4)
         .map(|n| {

@@ -92,11 +92,8 @@ async fn text_of_any_kind_stays_as_it_is(app: TestApp) {
         assert_eq!(stored["message"], sent["message"]);
         assert_eq!(stored["details"], details);
     }
-    let nul = app.post(PATH, entry(&"a\u{0}b")).await;
-    assert_eq!(
-        TestApp::faults(&nul),
-        [("string_nul".to_owned(), json!(["body", "message"]))]
-    );
+    let nul = app.post(PATH, entry(&"a\u{0}b")).await.json(201);
+    assert_eq!(nul["message"], "a\u{fffd}b");
 }
 
 async fn a_thousand_are_taken_and_no_more(app: TestApp) {
@@ -163,7 +160,6 @@ async fn an_unknown_agent_stores_nothing(app: TestApp) {
         .await;
     assert_eq!(several.json(404), expected);
     assert_eq!(app.count("agent_logs"), 0);
-    assert_eq!(app.count("log_sums"), 0);
 }
 
 async fn other_shapes_are_refused(app: TestApp) {

@@ -46,7 +46,7 @@ async fn newest_come_first(app: TestApp) {
     for session in ["a", "b", "c"] {
         app.agent(&definition, session).await;
     }
-    app.sql("UPDATE sessions SET started_at = '2026-02-05T10:00:00' WHERE session_id <> 'b'");
+    app.sql("UPDATE agents SET started_at = '2026-02-05T10:00:00' WHERE session_id <> 'b'");
     assert_eq!(app.list(PATH, "session_id").await, ["b", "c", "a"]);
     assert_eq!(
         app.list(format!("{PATH}?order=asc"), "session_id").await,
@@ -59,7 +59,7 @@ async fn comes_in_pages(app: TestApp) {
     for session in ["a", "b", "c", "d", "e"] {
         app.agent(&definition, session).await;
     }
-    app.sql("UPDATE sessions SET started_at = '2026-02-05T10:00:00' WHERE session_id <> 'e'");
+    app.sql("UPDATE agents SET started_at = '2026-02-05T10:00:00' WHERE session_id <> 'e'");
     let pages = app.pages(format!("{PATH}?limit=2"), "session_id").await;
     assert_eq!(pages, [vec!["e", "d"], vec!["c", "b"], vec!["a"]]);
 }

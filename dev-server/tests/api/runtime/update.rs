@@ -138,10 +138,10 @@ async fn gives_all_faults_at_once(app: TestApp) {
     let faults = TestApp::faults(&app.patch(&path, changes).await);
     let expected = [
         ("enum", "status"),
-        ("greater_than_equal", "cost_usd"),
-        ("bool_parsing", "cancel_requested"),
-        ("string_type", "error_message"),
         ("dict_type", "metadata"),
+        ("greater_than_equal", "cost_usd"),
+        ("string_type", "error_message"),
+        ("bool_parsing", "cancel_requested"),
     ]
     .map(|(kind, name)| (kind.to_owned(), json!(["body", name])));
     assert_eq!(faults, expected);
@@ -257,6 +257,11 @@ async fn a_lost_agent_is_failed_when_it_is_read(app: TestApp) {
     app.patch(&path, json!({"status": "completed"}))
         .await
         .json(409);
+    // A heartbeat comes too late, and writes down what the read only told.
+    let heartbeat = app.post(&format!("{path}/heartbeat"), json!({})).await;
+    heartbeat.json(409);
     let history = app.list(format!("{path}/history"), "status").await;
     assert_eq!(history, ["initializing", "failed"]);
+    let written = app.get(&path).await.json(200);
+    assert_eq!(written["completed_at"], lost["completed_at"]);
 }

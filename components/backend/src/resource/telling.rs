@@ -1,0 +1,130 @@
+//! Rows as JSON.
+
+use std::fmt::Write as _;
+
+use database::{Error, Row, Value};
+use http_api::Kind;
+use serde_json::value::RawValue;
+
+use super::{Column, Declaration};
+
+impl Declaration {
+    /// What is read of a row to tell it.
+    pub(super) fn select(&self) -> String {
+        match self.kept {
+            Some(json) => format!("{json} AS json"),
+            None => self.select_columns(),
+        }
+    }
+
+    /// The columns of a row, with times as the schema has them for everybody.
+    fn select_columns(&self) -> String {
+        let mut select = String::new();
+        for column in self.columns {
+            let name = column.name;
+            if !select.is_empty() {
+                select.push_str(", ");
+            }
+            let _ = match (column.kind, name.strip_suffix("_at")) {
+                (Kind::Time, Some(stem)) => write!(select, "{stem}_time AS {name}"),
+                _ => write!(select, "{}.{name} AS {name}", self.list.table),
+            };
+        }
+        select
+    }
+
+    /// Writes a row that was read by [`Declaration::select`].
+    pub(crate) fn tell(&self, mut row: Row, json: &mut String) -> Result<(), Error> {
+        match self.kept {
+            Some(_) => json.push_str(&row.text("json")?),
+            None => self.tell_columns(row, json)?,
+        }
+        Ok(())
+    }
+
+    fn tell_columns(&self, mut row: Row, json: &mut String) -> Result<(), Error> {
+        for (number, column) in self.columns.iter().enumerate() {
+            json.push(if number == 0 { '{' } else { ',' });
+            json.push('"');
+            json.push_str(column.name);
+            json.push_str("\":");
+            column.tell(row.take(column.name)?, json);
+        }
+        json.push('}');
+        Ok(())
+    }
+}
+
+impl Column {
+    /// Writes a value. Other writers store any type in any column, and none of it is an error.
+    fn tell(&self, value: Value, json: &mut String) {
+        // Writing to a string never fails.
+        let _ = match (self.kind, value) {
+            (Kind::Boolean, value) => write!(json, "{}", integer(&value).is_some_and(|it| it != 0)),
+            (Kind::Integer { .. }, value) => match integer(&value) {
+                Some(number) => write!(json, "{number}"),
+                None => write!(json, "{}", if self.nullable { "null" } else { "0" }),
+            },
+            (Kind::Amount, value) => {
+                push(json, &real(&value).unwrap_or_default());
+                Ok(())
+            }
+            (_, Value::Null) => write!(json, "{}", if self.nullable { "null" } else { "\"\"" }),
+            (Kind::Json | Kind::Object, value) => {
+                let text = text(value);
+                match serde_json::from_str::<&RawValue>(&text) {
+                    Ok(_) => json.push_str(text.trim()),
+                    Err(_) => push(json, &text),
+                }
+                Ok(())
+            }
+            (_, value) => {
+                push(json, &text(value));
+                Ok(())
+            }
+        };
+    }
+}
+
+/// Writes a text or a number as JSON, which always serialises.
+fn push<T: serde::Serialize>(json: &mut String, value: &T) {
+    json.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text,
+        Value::Blob(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates, which is how SQLite casts a real"
+        )]
+        Value::Real(number) => Some(*number as i64),
+        Value::Text(text) => text.trim().parse().ok(),
+        Value::Null | Value::Blob(_) => None,
+    }
+}
+
+/// A finite number.
+fn real(value: &Value) -> Option<f64> {
+    let number = match value {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "that is how SQLite casts an integer"
+        )]
+        Value::Integer(number) => *number as f64,
+        Value::Real(number) => *number,
+        Value::Text(text) => text.trim().parse().ok()?,
+        Value::Null | Value::Blob(_) => return None,
+    };
+    number.is_finite().then_some(number)
+}
