@@ -235,10 +235,10 @@ CREATE TABLE untold_agents (
 
 -- What was deleted, and has rows that hang on it still: `kind` is the table that it was in.
 CREATE TABLE deletions (
-    kind       TEXT NOT NULL CHECK (kind IN ('orchestrator_agents', 'agents')),
-    id         TEXT NOT NULL,
-    last_row   INTEGER NOT NULL,
-    last_log   INTEGER NOT NULL,
+    kind         TEXT NOT NULL CHECK (kind IN ('orchestrator_agents', 'agents')),
+    id           TEXT NOT NULL,
+    last_log     INTEGER NOT NULL,
+    deleted_time TEXT NOT NULL,
     PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 
@@ -695,9 +695,6 @@ DROP INDEX IF EXISTS idx_agents_status_cost;
 DROP INDEX IF EXISTS idx_agents_status;
 
 -- Step
-DROP INDEX IF EXISTS idx_agent_logs_level;
-
--- Step
 DROP INDEX IF EXISTS idx_agent_logs_type;
 
 -- Indexes in the order of the lists that go through them, for each filter and each two that belong together, so that a
@@ -780,6 +777,9 @@ CREATE INDEX IF NOT EXISTS idx_prompts_agent_type ON prompts (agent_id, prompt_t
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_prompts_status_type ON prompts (status, prompt_type, created_time);
+
+-- Step
+CREATE INDEX IF NOT EXISTS idx_agent_logs_level ON agent_logs (log_level);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_agent_logs_level_type ON agent_logs (log_level, log_type);

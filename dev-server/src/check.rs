@@ -23,7 +23,10 @@ pub async fn check(config: &Config, mend: bool) -> Result<()> {
         return Ok(());
     }
     for one in &found {
-        println!("{}: {} rows differ, such as {}", one.table, one.rows, one.example);
+        println!(
+            "{}: {} rows differ, such as {}",
+            one.table, one.rows, one.example
+        );
     }
     if !mend {
         bail!("{path}: what is counted differs from the rows: run `orchestrator check --repair`");

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::server::{self, detail, unavailable};
-use crate::{feed, migrate, maintenance};
+use crate::{feed, maintenance, migrate};
 
 /// Serves until SIGINT or SIGTERM.
 ///

@@ -9,7 +9,7 @@ use tracing::info;
 use crate::config::Config;
 use crate::proxy::Proxy;
 use crate::server::{self, detail};
-use crate::{feed, migrate, maintenance};
+use crate::{feed, maintenance, migrate};
 
 /// Serves `/ws/agent-status` until SIGINT or SIGTERM. With a `proxy`, every other path is passed on to it.
 ///

@@ -29,34 +29,79 @@ impl Resource for Definition {
              (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid))",
         ),
         columns: &[
-            Column::new("id", Kind::TEXT, "The id.", r#""01a2069d-dac1-7363-a0f7-8136abaeb8dd""#),
-            Column::new("name", Kind::text(1, 255), "The name, which no other definition has.", r#""Planner""#)
-                .given(Create::Required)
-                .changed(),
-            Column::new("description", Kind::TEXT, "What its agents are for.", r#""Plans the work""#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("agent_type", Kind::Word(&AGENT_TYPE), "What its agents do.", r#""planner""#)
-                .given(Create::Required)
-                .changed(),
-            Column::new("capabilities", Kind::TEXT, "What its agents can do.", "null")
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("default_model", Kind::TEXT, "The model that its agents use.", r#""claude-opus-4-5""#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("metadata", Kind::Object, "What else is known of it.", r#"{"team": "core"}"#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
+            Column::new(
+                "id",
+                Kind::TEXT,
+                "The id.",
+                r#""01a2069d-dac1-7363-a0f7-8136abaeb8dd""#,
+            ),
+            Column::new(
+                "name",
+                Kind::text(1, 255),
+                "The name, which no other definition has.",
+                r#""Planner""#,
+            )
+            .given(Create::Required)
+            .changed(),
+            Column::new(
+                "description",
+                Kind::TEXT,
+                "What its agents are for.",
+                r#""Plans the work""#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "agent_type",
+                Kind::Word(&AGENT_TYPE),
+                "What its agents do.",
+                r#""planner""#,
+            )
+            .given(Create::Required)
+            .changed(),
+            Column::new(
+                "capabilities",
+                Kind::TEXT,
+                "What its agents can do.",
+                "null",
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "default_model",
+                Kind::TEXT,
+                "The model that its agents use.",
+                r#""claude-opus-4-5""#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "metadata",
+                Kind::Object,
+                "What else is known of it.",
+                r#"{"team": "core"}"#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
             Column::new("is_active", Kind::Boolean, "Whether it is in use.", "true")
                 .given(Create::Number(1))
                 .changed(),
-            Column::new("created_at", Kind::Time, "When it was made.", r#""2026-02-05T09:58:12.004Z""#),
-            Column::new("updated_at", Kind::Time, "When it last changed.", r#""2026-02-05T09:58:12.004Z""#),
+            Column::new(
+                "created_at",
+                Kind::Time,
+                "When it was made.",
+                r#""2026-02-05T09:58:12.004Z""#,
+            ),
+            Column::new(
+                "updated_at",
+                Kind::Time,
+                "When it last changed.",
+                r#""2026-02-05T09:58:12.004Z""#,
+            ),
             Column::new(
                 "version",
                 Kind::integer(1, i64::MAX),
@@ -97,7 +142,9 @@ impl Resource for Definition {
                 if column == "orchestrator_agents.name" =>
             {
                 let name = row.text("name").unwrap_or_default();
-                ApiError::Conflict(format!("An orchestrator agent named {name:?} exists already"))
+                ApiError::Conflict(format!(
+                    "An orchestrator agent named {name:?} exists already"
+                ))
             }
             error => error.into(),
         }
@@ -116,9 +163,18 @@ pub fn table() -> Table<Database> {
     let all = get("Lists definitions, newest first", list::<Definition>)
         .merge(post("Makes a definition", create::<Definition>));
     let one = get("Reads a definition", read::<Definition>)
-        .merge(put("Changes what is given of a definition", update::<Definition>))
-        .merge(patch("Changes what is given of a definition", update::<Definition>))
-        .merge(routing::delete("Deletes a definition with its agents", delete));
+        .merge(put(
+            "Changes what is given of a definition",
+            update::<Definition>,
+        ))
+        .merge(patch(
+            "Changes what is given of a definition",
+            update::<Definition>,
+        ))
+        .merge(routing::delete(
+            "Deletes a definition with its agents",
+            delete,
+        ));
     let table = path(Table::new(), "/api/agents", all);
     path(table, "/api/agents/{id}", one)
 }

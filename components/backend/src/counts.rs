@@ -8,7 +8,10 @@ use serde::{Serialize, Serializer};
 
 /// A sum of money without the last digits, in which sums of floats are wrong.
 fn round_usd(billionths: i128) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a float has enough digits for money")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a float has enough digits for money"
+    )]
     let dollars = billionths as f64 / 1e9;
     dollars
 }
@@ -144,7 +147,8 @@ impl<T: CountedWords> schemars::JsonSchema for CountBy<T> {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let counts: serde_json::Map<_, _> = T::WORDS.all
+        let counts: serde_json::Map<_, _> = T::WORDS
+            .all
             .iter()
             .map(|word| ((*word).to_owned(), serde_json::json!({"type": "integer"})))
             .collect();

@@ -9,8 +9,8 @@ use axum::Json;
 use axum::extract::State;
 use database::log_blocks::Log;
 use database::{Condition, Connection, Database, Error, List};
-use domain::words::{LOG_LEVEL, LOG_TYPE};
 use domain::Timestamp;
+use domain::words::{LOG_LEVEL, LOG_TYPE};
 use http_api::routing::{Table, delete, get, path, post};
 use http_api::{
     ApiError, Declared, Field, FieldError, FromBody, Id, IdempotentBody, Input, Kind, ListQuery,
@@ -42,7 +42,8 @@ pub(crate) struct LogEntry;
 /// The filters of both logs by time.
 pub(crate) const SINCE: Filter =
     Filter::custom("since", Kind::Time, "Only what is of this time or later.");
-pub(crate) const UNTIL: Filter = Filter::custom("until", Kind::Time, "Only what is of an earlier time.");
+pub(crate) const UNTIL: Filter =
+    Filter::custom("until", Kind::Time, "Only what is of an earlier time.");
 
 impl Resource for LogEntry {
     const DECLARATION: &'static Declaration = &Declaration {
@@ -56,18 +57,39 @@ impl Resource for LogEntry {
         kept: None,
         columns: &[
             Column::new("id", Kind::integer(0, i64::MAX), "The number.", "1017"),
-            Column::new("agent_id", Kind::TEXT, "The agent.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#)
+            Column::new(
+                "agent_id",
+                Kind::TEXT,
+                "The agent.",
+                r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#,
+            )
+            .given(Create::Required),
+            Column::new(
+                "log_level",
+                Kind::Word(&LOG_LEVEL),
+                "How serious it is.",
+                r#""INFO""#,
+            )
+            .or(&["level"])
+            .given(Create::Word("INFO")),
+            Column::new(
+                "log_type",
+                Kind::Word(&LOG_TYPE),
+                "What it is about.",
+                r#""milestone""#,
+            )
+            .or(&["type"])
+            .given(Create::Required),
+            Column::new("message", Kind::TEXT, "What is reported.", r#""half way""#)
                 .given(Create::Required),
-            Column::new("log_level", Kind::Word(&LOG_LEVEL), "How serious it is.", r#""INFO""#)
-                .or(&["level"])
-                .given(Create::Word("INFO")),
-            Column::new("log_type", Kind::Word(&LOG_TYPE), "What it is about.", r#""milestone""#)
-                .or(&["type"])
-                .given(Create::Required),
-            Column::new("message", Kind::TEXT, "What is reported.", r#""half way""#).given(Create::Required),
-            Column::new("details", Kind::Json, "What else is known of it.", r#"{"percent": 50}"#)
-                .nullable()
-                .given(Create::Optional),
+            Column::new(
+                "details",
+                Kind::Json,
+                "What else is known of it.",
+                r#"{"percent": 50}"#,
+            )
+            .nullable()
+            .given(Create::Optional),
             Column::new(
                 "created_at",
                 Kind::Time,
@@ -77,11 +99,26 @@ impl Resource for LogEntry {
             .given(Create::Optional),
         ],
         filters: &[
-            Filter::new("level", Kind::Word(&LOG_LEVEL), "Only entries of this level.", "log_level = ?")
-                .or(&["log_level"]),
-            Filter::new("log_type", Kind::Word(&LOG_TYPE), "Only entries of this type.", "log_type = ?")
-                .or(&["type"]),
-            Filter::new("agent_id", Kind::TEXT, "Only what is of this agent.", "agent_id = ?"),
+            Filter::new(
+                "level",
+                Kind::Word(&LOG_LEVEL),
+                "Only entries of this level.",
+                "log_level = ?",
+            )
+            .or(&["log_level"]),
+            Filter::new(
+                "log_type",
+                Kind::Word(&LOG_TYPE),
+                "Only entries of this type.",
+                "log_type = ?",
+            )
+            .or(&["type"]),
+            Filter::new(
+                "agent_id",
+                Kind::TEXT,
+                "Only what is of this agent.",
+                "agent_id = ?",
+            ),
             Filter::new(
                 "session_id",
                 Kind::TEXT,
@@ -117,22 +154,23 @@ impl Resource for LogEntry {
         }
     }
 
-    /// One index by level and type serves those of a level, which are of one type or another, and those of a type.
+    /// Those of a type are of one level or another: one index by level and type serves them.
     fn alternatives(sent: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         let is_sent = |name| sent.get(name).is_some();
-        let other = match (is_sent("level"), is_sent("log_type")) {
-            (true, false) => Some(("log_type = ?", &LOG_TYPE)),
-            (false, true) => Some(("log_level = ?", &LOG_LEVEL)),
-            _ => None,
-        };
-        let by_agent = !Self::index(sent).is_empty();
-        let alternatives = match other {
-            Some((condition, words)) if !by_agent => words
-                .all
-                .iter()
-                .map(|word| [conditions.clone(), vec![Condition::new(condition, *word)]].concat())
-                .collect(),
-            _ => vec![conditions],
+        let by_type = is_sent("log_type") && !is_sent("level") && Self::index(sent).is_empty();
+        let alternatives: Vec<Vec<Condition>> = if by_type {
+            let levels = LOG_LEVEL.all.iter();
+            levels
+                .map(|level| {
+                    [
+                        conditions.clone(),
+                        vec![Condition::new("log_level = ?", *level)],
+                    ]
+                    .concat()
+                })
+                .collect()
+        } else {
+            vec![conditions]
         };
         let (since, until) = (sent.get("since"), sent.get("until"));
         alternatives
@@ -265,7 +303,9 @@ async fn create(
         .run(&database, |db, entries| match entries {
             Entries::One(entry) => {
                 let row = queries::new_row::<LogEntry>(entry);
-                Ok(StoredResponse::created(queries::insert::<LogEntry>(db, &row)?))
+                Ok(StoredResponse::created(queries::insert::<LogEntry>(
+                    db, &row,
+                )?))
             }
             Entries::Several(entries) => {
                 let inserted = insert_several(db, entries)?;

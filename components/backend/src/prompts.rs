@@ -25,58 +25,134 @@ impl Resource for Prompt {
         },
         kept: None,
         columns: &[
-            Column::new("id", Kind::TEXT, "The id.", r#""01a2069e-1c5e-7d10-9a0b-7d6f0c2b9f11""#),
-            Column::new("agent_id", Kind::TEXT, "The agent that was asked.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#)
-                .given(Create::Required),
-            Column::new("prompt_type", Kind::Word(&PROMPT_TYPE), "Why it was asked.", r#""command""#)
-                .given(Create::Required),
-            Column::new("prompt_name", Kind::TEXT, "What the prompt is called.", "null")
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
+            Column::new(
+                "id",
+                Kind::TEXT,
+                "The id.",
+                r#""01a2069e-1c5e-7d10-9a0b-7d6f0c2b9f11""#,
+            ),
+            Column::new(
+                "agent_id",
+                Kind::TEXT,
+                "The agent that was asked.",
+                r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#,
+            )
+            .given(Create::Required),
+            Column::new(
+                "prompt_type",
+                Kind::Word(&PROMPT_TYPE),
+                "Why it was asked.",
+                r#""command""#,
+            )
+            .given(Create::Required),
+            Column::new(
+                "prompt_name",
+                Kind::TEXT,
+                "What the prompt is called.",
+                "null",
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
             Column::new("prompt_text", Kind::TEXT, "What was asked.", r#""Plan it""#)
                 .given(Create::Required),
-            Column::new("response_text", Kind::TEXT, "What was answered.", r#""1. Read.""#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("status", Kind::Word(&PROMPT_STATUS), "How far it is.", r#""completed""#)
-                .given(Create::Word("pending"))
-                .changed(),
-            Column::new("model_used", Kind::TEXT, "The model that answered.", r#""claude-opus-4-5""#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("tokens_input", Kind::integer(0, MOST_TOKENS), "How many tokens were asked.", "1200")
-                .given(Create::Number(0))
-                .changed(),
-            Column::new("tokens_output", Kind::integer(0, MOST_TOKENS), "How many tokens were answered.", "340")
-                .given(Create::Number(0))
-                .changed(),
+            Column::new(
+                "response_text",
+                Kind::TEXT,
+                "What was answered.",
+                r#""1. Read.""#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "status",
+                Kind::Word(&PROMPT_STATUS),
+                "How far it is.",
+                r#""completed""#,
+            )
+            .given(Create::Word("pending"))
+            .changed(),
+            Column::new(
+                "model_used",
+                Kind::TEXT,
+                "The model that answered.",
+                r#""claude-opus-4-5""#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "tokens_input",
+                Kind::integer(0, MOST_TOKENS),
+                "How many tokens were asked.",
+                "1200",
+            )
+            .given(Create::Number(0))
+            .changed(),
+            Column::new(
+                "tokens_output",
+                Kind::integer(0, MOST_TOKENS),
+                "How many tokens were answered.",
+                "340",
+            )
+            .given(Create::Number(0))
+            .changed(),
             Column::new("cost_usd", Kind::Amount, "In US dollars.", "0.0087")
                 .given(Create::Number(0))
                 .changed(),
-            Column::new("latency_ms", Kind::integer(0, i64::MAX), "How many milliseconds it took.", "2000")
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("created_at", Kind::Time, "When it was asked.", r#""2026-02-05T10:01:07.520Z""#),
-            Column::new("completed_at", Kind::Time, "When it ended.", r#""2026-02-05T10:01:09.520Z""#).nullable(),
+            Column::new(
+                "latency_ms",
+                Kind::integer(0, i64::MAX),
+                "How many milliseconds it took.",
+                "2000",
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "created_at",
+                Kind::Time,
+                "When it was asked.",
+                r#""2026-02-05T10:01:07.520Z""#,
+            ),
+            Column::new(
+                "completed_at",
+                Kind::Time,
+                "When it ended.",
+                r#""2026-02-05T10:01:09.520Z""#,
+            )
+            .nullable(),
             Column::new("error_message", Kind::TEXT, "What went wrong.", "null")
                 .nullable()
                 .given(Create::Optional)
                 .changed(),
         ],
         filters: &[
-            Filter::new("agent_id", Kind::TEXT, "Only what is of this agent.", "agent_id = ?"),
+            Filter::new(
+                "agent_id",
+                Kind::TEXT,
+                "Only what is of this agent.",
+                "agent_id = ?",
+            ),
             Filter::new(
                 "session_id",
                 Kind::TEXT,
                 "Only what is of this session.",
                 "agent_id IN (SELECT id FROM agents WHERE session_id = ?)",
             ),
-            Filter::new("status", Kind::Word(&PROMPT_STATUS), "Only those with this status.", "status = ?"),
-            Filter::new("prompt_type", Kind::Word(&PROMPT_TYPE), "Only prompts of this type.", "prompt_type = ?"),
+            Filter::new(
+                "status",
+                Kind::Word(&PROMPT_STATUS),
+                "Only those with this status.",
+                "status = ?",
+            ),
+            Filter::new(
+                "prompt_type",
+                Kind::Word(&PROMPT_TYPE),
+                "Only prompts of this type.",
+                "prompt_type = ?",
+            ),
         ],
         limit: 100,
         order: Order::Ascending,
@@ -92,7 +168,11 @@ impl Resource for Prompt {
     /// Those of a session are found by its agents.
     fn index(sent: &Input) -> &'static str {
         let is_sent = |name| sent.get(name).is_some();
-        match (is_sent("session_id"), is_sent("status"), is_sent("prompt_type")) {
+        match (
+            is_sent("session_id"),
+            is_sent("status"),
+            is_sent("prompt_type"),
+        ) {
             (false, ..) => "",
             (_, true, _) => "INDEXED BY idx_prompts_agent_status",
             (_, _, true) => "INDEXED BY idx_prompts_agent_type",

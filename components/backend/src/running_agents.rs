@@ -13,6 +13,7 @@ use http_api::{
 use serde::Serialize;
 
 use crate::resource::handlers::{self, create, list, read, update};
+use crate::resource::queries::Found;
 use crate::resource::{Column, Create, Declaration, Filter, Reference, Resource, queries};
 
 /// The most tokens that are told: sums end there.
@@ -34,7 +35,12 @@ impl Resource for RunningAgent {
         },
         kept: Some("(SELECT json FROM told_agents WHERE told_agents.row = agents.rowid)"),
         columns: &[
-            Column::new("id", Kind::TEXT, "The id.", r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#),
+            Column::new(
+                "id",
+                Kind::TEXT,
+                "The id.",
+                r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#,
+            ),
             Column::new(
                 "orchestrator_agent_id",
                 Kind::TEXT,
@@ -42,29 +48,64 @@ impl Resource for RunningAgent {
                 r#""01a2069d-dac1-7363-a0f7-8136abaeb8dd""#,
             )
             .given(Create::Required),
-            Column::new("session_id", Kind::text(1, 255), "The session that it works in.", r#""demo""#)
-                .given(Create::Required),
-            Column::new("parent_agent_id", Kind::TEXT, "The agent that has started it.", "null")
-                .nullable()
-                .given(Create::Optional),
-            Column::new("status", Kind::Word(&AGENT_STATUS), "How far it is.", r#""planning""#)
-                .given(Create::Word("initializing"))
-                .changed(),
-            Column::new("context", Kind::Json, "What it works on.", r#"{"task": "Add pages"}"#)
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
+            Column::new(
+                "session_id",
+                Kind::text(1, 255),
+                "The session that it works in.",
+                r#""demo""#,
+            )
+            .given(Create::Required),
+            Column::new(
+                "parent_agent_id",
+                Kind::TEXT,
+                "The agent that has started it.",
+                "null",
+            )
+            .nullable()
+            .given(Create::Optional),
+            Column::new(
+                "status",
+                Kind::Word(&AGENT_STATUS),
+                "How far it is.",
+                r#""planning""#,
+            )
+            .given(Create::Word("initializing"))
+            .changed(),
+            Column::new(
+                "context",
+                Kind::Json,
+                "What it works on.",
+                r#"{"task": "Add pages"}"#,
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
             Column::new("config", Kind::Json, "How it works.", "null")
                 .nullable()
                 .given(Create::Optional)
                 .changed(),
-            Column::new("metadata", Kind::Object, "What else is known of it.", "null")
-                .nullable()
-                .given(Create::Optional)
-                .changed(),
-            Column::new("started_at", Kind::Time, "When it was started.", r#""2026-02-05T10:00:00.123Z""#),
+            Column::new(
+                "metadata",
+                Kind::Object,
+                "What else is known of it.",
+                "null",
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
+            Column::new(
+                "started_at",
+                Kind::Time,
+                "When it was started.",
+                r#""2026-02-05T10:00:00.123Z""#,
+            ),
             Column::new("completed_at", Kind::Time, "When it ended.", "null").nullable(),
-            Column::new("updated_at", Kind::Time, "When it last changed.", r#""2026-02-05T10:00:04.567Z""#),
+            Column::new(
+                "updated_at",
+                Kind::Time,
+                "When it last changed.",
+                r#""2026-02-05T10:00:04.567Z""#,
+            ),
             Column::new(
                 "cost_usd",
                 Kind::Amount,
@@ -72,8 +113,18 @@ impl Resource for RunningAgent {
                 "0.0087",
             )
             .changed(),
-            Column::new("tokens_input", Kind::integer(0, MOST), "Of all its prompts.", "1200"),
-            Column::new("tokens_output", Kind::integer(0, MOST), "Of all its prompts.", "340"),
+            Column::new(
+                "tokens_input",
+                Kind::integer(0, MOST),
+                "Of all its prompts.",
+                "1200",
+            ),
+            Column::new(
+                "tokens_output",
+                Kind::integer(0, MOST),
+                "Of all its prompts.",
+                "340",
+            ),
             Column::new("error_message", Kind::TEXT, "What went wrong.", "null")
                 .nullable()
                 .changed(),
@@ -91,8 +142,13 @@ impl Resource for RunningAgent {
                 "60",
             )
             .nullable(),
-            Column::new("cancel_requested", Kind::Boolean, "Whether somebody wants it to stop.", "false")
-                .changed(),
+            Column::new(
+                "cancel_requested",
+                Kind::Boolean,
+                "Whether somebody wants it to stop.",
+                "false",
+            )
+            .changed(),
             Column::new(
                 "version",
                 Kind::integer(1, MOST),
@@ -101,8 +157,17 @@ impl Resource for RunningAgent {
             ),
         ],
         filters: &[
-            Filter::new("session_id", Kind::TEXT, "Only what is of this session.", "session_id = ?"),
-            Filter::custom("status", Kind::WordList(&AGENT_STATUS), "Only those with one of these."),
+            Filter::new(
+                "session_id",
+                Kind::TEXT,
+                "Only what is of this session.",
+                "session_id = ?",
+            ),
+            Filter::custom(
+                "status",
+                Kind::WordList(&AGENT_STATUS),
+                "Only those with one of these.",
+            ),
             Filter::new(
                 "orchestrator_agent_id",
                 Kind::TEXT,
@@ -158,8 +223,12 @@ impl Resource for RunningAgent {
         alternatives
     }
 
-    fn before_update(db: &dyn Connection) -> Result<(), Error> {
-        leases::reap(db).map(drop)
+    /// Whoever writes writes down what was lost.
+    fn before_update(db: &dyn Connection, before: &Found) -> Result<(), Error> {
+        if before.status() == "failed" {
+            leases::reap(db)?;
+        }
+        Ok(())
     }
 }
 
@@ -230,13 +299,18 @@ async fn heartbeat(
     let ended = || ApiError::NotFound(String::new());
     let answer = request
         .run(&database, |db, sent| {
-            let rows = db.execute(SQL, &[id.as_str().into(), sent.integer("lease_seconds").into()])?;
+            let rows = db.execute(
+                SQL,
+                &[id.as_str().into(), sent.integer("lease_seconds").into()],
+            )?;
             let mut row = rows.into_iter().next().ok_or_else(ended)?;
             let body = HeartbeatResponse {
                 cancel_requested: row.boolean("cancel_requested")?,
             };
             // A structure of a truth value always serialises.
-            Ok(StoredResponse::ok(serde_json::to_string(&body).unwrap_or_default()))
+            Ok(StoredResponse::ok(
+                serde_json::to_string(&body).unwrap_or_default(),
+            ))
         })
         .await;
     match answer {
@@ -245,7 +319,9 @@ async fn heartbeat(
             let declaration = RunningAgent::DECLARATION;
             // Whoever writes writes down what was lost.
             database.write(leases::reap).await?;
-            let found = database.one(|db| queries::find::<RunningAgent>(db, &id)).await?;
+            let found = database
+                .one(|db| queries::find::<RunningAgent>(db, &id))
+                .await?;
             Err(declaration.ended(&id, &found.status()))
         }
         answer => answer,
@@ -300,7 +376,11 @@ async fn history(
     Ok(query.answer(page))
 }
 
-fn history_page(db: &dyn Connection, id: &str, window: Window<'_>) -> Result<PageOf<StatusChange>, Error> {
+fn history_page(
+    db: &dyn Connection,
+    id: &str,
+    window: Window<'_>,
+) -> Result<PageOf<StatusChange>, Error> {
     let (sign, direction, start) = match window.descending {
         true => ("<", "DESC", i64::MAX),
         false => (">", "ASC", -1),

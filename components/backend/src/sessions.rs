@@ -123,7 +123,10 @@ fn summed_up(db: &dyn Connection, found: &[Row]) -> Result<Vec<Session>, Error> 
         };
         sessions.push((session, Usage::default()));
     }
-    let ids: Vec<&str> = sessions.iter().map(|(session, _)| &*session.session_id).collect();
+    let ids: Vec<&str> = sessions
+        .iter()
+        .map(|(session, _)| &*session.session_id)
+        .collect();
     // A list of text always serialises.
     let ids = serde_json::to_string(&ids).unwrap_or_default();
     for mut row in db.execute(SUMS, &[ids.as_str().into()])? {
@@ -131,13 +134,17 @@ fn summed_up(db: &dyn Connection, found: &[Row]) -> Result<Vec<Session>, Error> 
         let Some((session, usage)) = place.and_then(|place| sessions.get_mut(*place)) else {
             continue;
         };
-        session.agents.add(&row.text("status")?, row.integer("agents")?);
+        session
+            .agents
+            .add(&row.text("status")?, row.integer("agents")?);
         usage.add(&mut row)?;
     }
     for mut row in db.execute(LOST, &[ids.into()])? {
         let place = places.get(&row.text("session")?);
         if let Some((session, _)) = place.and_then(|place| sessions.get_mut(*place)) {
-            session.agents.lose(&row.text("status")?, row.integer("agents")?);
+            session
+                .agents
+                .lose(&row.text("status")?, row.integer("agents")?);
         }
     }
     Ok(sessions

@@ -25,22 +25,52 @@ impl Resource for SystemLogEntry {
         kept: None,
         columns: &[
             Column::new("id", Kind::integer(0, i64::MAX), "The number.", "12"),
-            Column::new("log_level", Kind::Word(&LOG_LEVEL), "How serious it is.", r#""WARNING""#)
-                .or(&["level"])
-                .given(Create::Word("INFO")),
-            Column::new("component", Kind::text(1, 255), "What reported it.", r#""scheduler""#)
-                .given(Create::Required),
-            Column::new("message", Kind::TEXT, "What is reported.", r#""The queue is long""#)
-                .given(Create::Required),
+            Column::new(
+                "log_level",
+                Kind::Word(&LOG_LEVEL),
+                "How serious it is.",
+                r#""WARNING""#,
+            )
+            .or(&["level"])
+            .given(Create::Word("INFO")),
+            Column::new(
+                "component",
+                Kind::text(1, 255),
+                "What reported it.",
+                r#""scheduler""#,
+            )
+            .given(Create::Required),
+            Column::new(
+                "message",
+                Kind::TEXT,
+                "What is reported.",
+                r#""The queue is long""#,
+            )
+            .given(Create::Required),
             Column::new("details", Kind::Json, "What else is known of it.", "null")
                 .nullable()
                 .given(Create::Optional),
-            Column::new("created_at", Kind::Time, "When it happened.", r#""2026-02-05T10:02:41.377Z""#),
+            Column::new(
+                "created_at",
+                Kind::Time,
+                "When it happened.",
+                r#""2026-02-05T10:02:41.377Z""#,
+            ),
         ],
         filters: &[
-            Filter::new("level", Kind::Word(&LOG_LEVEL), "Only entries of this level.", "log_level = ?")
-                .or(&["log_level"]),
-            Filter::new("component", Kind::TEXT, "Only entries of this component.", "component = ?"),
+            Filter::new(
+                "level",
+                Kind::Word(&LOG_LEVEL),
+                "Only entries of this level.",
+                "log_level = ?",
+            )
+            .or(&["log_level"]),
+            Filter::new(
+                "component",
+                Kind::TEXT,
+                "Only entries of this component.",
+                "component = ?",
+            ),
             Filter::new(
                 "q",
                 Kind::text(1, 500),
@@ -67,7 +97,13 @@ impl Resource for SystemLogEntry {
 }
 
 pub(crate) fn table() -> Table<Database> {
-    let methods = get("Lists entries of the system log, newest first", list::<SystemLogEntry>)
-        .merge(post("Stores an entry of the system log", create::<SystemLogEntry>));
+    let methods = get(
+        "Lists entries of the system log, newest first",
+        list::<SystemLogEntry>,
+    )
+    .merge(post(
+        "Stores an entry of the system log",
+        create::<SystemLogEntry>,
+    ));
     path(Table::new(), "/api/runtime/system-logs", methods)
 }

@@ -159,14 +159,17 @@ pub fn repair(db: &dyn Connection) -> Result<(), Error> {
         } = kept;
         let statements = match *table {
             "agents" => vec![
-                "UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = agents.rowid)".to_owned(),
+                "UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = agents.rowid)"
+                    .to_owned(),
             ],
             // The maintenance counts them anew.
             "log_blocks" => vec!["DELETE FROM log_blocks".to_owned()],
             _ => {
                 let recount = format!("WITH recount ({columns}) AS ({recount}) SELECT");
                 vec![
-                    format!("DELETE FROM {table} WHERE ({key}) NOT IN ({recount} {key} FROM recount)"),
+                    format!(
+                        "DELETE FROM {table} WHERE ({key}) NOT IN ({recount} {key} FROM recount)"
+                    ),
                     format!(
                         "INSERT OR REPLACE INTO {table} ({columns}) \
                          {recount} {columns} FROM recount EXCEPT SELECT {columns} FROM {table}"

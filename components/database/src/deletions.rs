@@ -3,7 +3,7 @@
 //! SQLite's foreign keys would delete an agent with all its log entries by one statement, and hold the write lock for as
 //! long as that takes. So the row itself goes at once, with the foreign keys off ([`crate::Database::write_unchecked`]),
 //! and the table `deletions` keeps what is to follow it, in short steps: by the request itself for a moment, and then by
-//! the maintenance. What was there at the time of the deletion goes, and nothing that comes later under the same id.
+//! the maintenance. What was made before the deletion goes, and nothing that comes later under the same id.
 
 use crate::{Connection, Error, Value};
 
@@ -29,22 +29,21 @@ impl Owner {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn begin(db: &dyn Connection, owner: Owner, id: &str) -> Result<(), Error> {
+pub fn begin(db: &dyn Connection, owner: Owner, id: &Value) -> Result<(), Error> {
     let note = match owner {
         Owner::Definition => {
-            "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log) \
-             SELECT 'orchestrator_agents', ?1, coalesce(max(rowid), 0), 0 FROM agents"
+            "INSERT OR REPLACE INTO deletions (kind, id, last_log, deleted_time) \
+             VALUES ('orchestrator_agents', ?1, 0, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
         }
         Owner::Agent => {
-            "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log) \
-             SELECT 'agents', ?1, coalesce((SELECT max(rowid) FROM prompts), 0), \
-             coalesce((SELECT max(id) FROM agent_logs), 0)"
+            "INSERT OR REPLACE INTO deletions (kind, id, last_log, deleted_time) \
+             SELECT 'agents', ?1, coalesce(max(id), 0), strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM agent_logs"
         }
     };
-    db.execute(note, &[id.into()])?;
+    db.execute(note, &[id.clone()])?;
     db.execute(
         &format!("DELETE FROM {} WHERE id = ?1", owner.table()),
-        &[id.into()],
+        &[id.clone()],
     )?;
     Ok(())
 }
@@ -54,7 +53,9 @@ pub fn begin(db: &dyn Connection, owner: Owner, id: &str) -> Result<(), Error> {
 /// # Errors
 /// Those of the connection.
 pub fn are_pending(db: &dyn Connection) -> Result<bool, Error> {
-    Ok(!db.execute("SELECT 1 FROM deletions LIMIT 1", &[])?.is_empty())
+    Ok(!db
+        .execute("SELECT 1 FROM deletions LIMIT 1", &[])?
+        .is_empty())
 }
 
 /// Deletes some of what is to follow, at most `limit` rows. Gives whether there may be more. With foreign keys off, inside
@@ -63,25 +64,25 @@ pub fn are_pending(db: &dyn Connection) -> Result<bool, Error> {
 /// # Errors
 /// Those of the connection.
 pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
-    const NEXT: &str = "SELECT kind, id, last_row, last_log FROM deletions LIMIT 1";
+    const NEXT: &str = "SELECT kind, id, last_log, deleted_time FROM deletions LIMIT 1";
     let Some(mut row) = db.execute(NEXT, &[])?.into_iter().next() else {
         return Ok(false);
     };
     let (kind, id) = (row.text("kind")?, row.take("id")?);
-    let (last_row, last_log) = (row.take("last_row")?, row.take("last_log")?);
+    let (last_log, deleted) = (row.take("last_log")?, row.take("deleted_time")?);
     let most: Value = i64::try_from(limit).unwrap_or(i64::MAX).into();
     let left = match kind.as_str() {
         "agents" => {
             const LOGS: &str = "DELETE FROM agent_logs WHERE id IN (\
                 SELECT id FROM agent_logs WHERE agent_id = ?1 AND id <= ?2 LIMIT ?3) RETURNING id";
             const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (\
-                SELECT rowid FROM prompts WHERE agent_id = ?1 AND rowid <= ?2 LIMIT ?3) RETURNING rowid";
+                SELECT rowid FROM prompts WHERE agent_id = ?1 AND created_time <= ?2 LIMIT ?3) RETURNING rowid";
             const CHILDREN: &str = "UPDATE agents SET parent_agent_id = NULL WHERE rowid IN (\
                 SELECT rowid FROM agents WHERE parent_agent_id = ?1 LIMIT ?2) \
                 AND NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1) RETURNING rowid";
             let parts: [(&str, &[Value]); 3] = [
                 (LOGS, &[id.clone(), last_log, most.clone()]),
-                (PROMPTS, &[id.clone(), last_row, most.clone()]),
+                (PROMPTS, &[id.clone(), deleted, most.clone()]),
                 (CHILDREN, &[id.clone(), most]),
             ];
             let mut left = false;
@@ -95,13 +96,13 @@ pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
         }
         _ => {
             const AGENTS: &str = "SELECT id FROM agents \
-                WHERE orchestrator_agent_id = ?1 AND rowid <= ?2 AND id IS NOT NULL LIMIT ?3";
+                WHERE orchestrator_agent_id = ?1 AND started_time <= ?2 AND id IS NOT NULL LIMIT ?3";
             // An agent costs as much as some rows of others: its change, its history, its sums.
             let few: Value = i64::try_from(limit / 10 + 1).unwrap_or(i64::MAX).into();
-            let agents = db.execute(AGENTS, &[id.clone(), last_row, few])?;
+            let agents = db.execute(AGENTS, &[id.clone(), deleted, few])?;
             let left = !agents.is_empty();
             for mut agent in agents {
-                begin(db, Owner::Agent, &agent.text("id")?)?;
+                begin(db, Owner::Agent, &agent.take("id")?)?;
             }
             left
         }

@@ -135,8 +135,10 @@ impl Database {
         mut job: impl FnMut(&dyn Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.prepare().await?;
-        self.retry_while_busy(&mut |connection| transaction(connection, "BEGIN IMMEDIATE", &mut job))
-            .await
+        self.retry_while_busy(&mut |connection| {
+            transaction(connection, "BEGIN IMMEDIATE", &mut job)
+        })
+        .await
     }
 
     /// The same with foreign keys off: what refers to a row that `job` deletes stays. A database that does not let them be

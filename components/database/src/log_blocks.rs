@@ -26,8 +26,12 @@ pub enum Log {
 macro_rules! of_log {
     ($log:expr, $sql:expr) => {
         match $log {
-            Log::Agent => $sql.replace("{log}", "agent").replace("{table}", "agent_logs"),
-            Log::System => $sql.replace("{log}", "system").replace("{table}", "system_logs"),
+            Log::Agent => $sql
+                .replace("{log}", "agent")
+                .replace("{table}", "agent_logs"),
+            Log::System => $sql
+                .replace("{log}", "system")
+                .replace("{table}", "system_logs"),
         }
     };
 }
@@ -157,7 +161,10 @@ impl Log {
         );
         if let Some(mut row) = db.execute(&stale, &[])?.into_iter().next() {
             let block = row.integer("block")?;
-            let empty = of_log!(self, "DELETE FROM log_blocks WHERE log = '{log}' AND block = ?1");
+            let empty = of_log!(
+                self,
+                "DELETE FROM log_blocks WHERE log = '{log}' AND block = ?1"
+            );
             // Where entries are left, it is made anew; the last block stays, since what comes after it is the tail.
             self.count(db, block, block + 1)?;
             if self.is_empty(db, block)? && !self.is_last(db, block)? {

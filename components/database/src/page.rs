@@ -93,13 +93,20 @@ impl List {
             (None, _) => format!("{key} {direction}"),
         };
         // Of a bare parameter the planner wants to know the value, and so prepares a cached statement anew each time.
-        let text = format!(
-            "SELECT page_key, page_row, {select} FROM ({searches} ORDER BY {order} LIMIT ?{place} + 0) \
-             CROSS JOIN {table} ON {table}.rowid = page_row",
-            table = self.table,
-            searches = sql.searches.join(" UNION ALL "),
-            place = sql.parameters.len() + 1,
-        );
+        let limited = format!(" ORDER BY {order} LIMIT ?{} + 0", sql.parameters.len() + 1);
+        let text = match sql.searches.as_slice() {
+            // In the order of its index: a row is read where it is found.
+            [search] if index.is_empty() => {
+                search.replacen("FROM", &format!(", {select} FROM"), 1) + &limited
+            }
+            // What is sorted or merged are positions, and the rows of the page are read after that.
+            searches => format!(
+                "SELECT page_key, page_row, {select} FROM ({searches} {limited}) \
+                 CROSS JOIN {table} ON {table}.rowid = page_row",
+                table = self.table,
+                searches = searches.join(" UNION ALL "),
+            ),
+        };
         // One more than wanted tells whether more follow.
         let mut limit = window.limit + 1;
         loop {
@@ -129,13 +136,7 @@ impl List {
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
     /// since SQLite goes straight to the start of either range of the index but not to that of both.
-    fn search(
-        &self,
-        sql: &mut Sql,
-        index: &str,
-        conditions: &[Condition],
-        window: Window<'_>,
-    ) {
+    fn search(&self, sql: &mut Sql, index: &str, conditions: &[Condition], window: Window<'_>) {
         let sign = if window.descending { "<" } else { ">" };
         let conditions: Vec<String> = conditions
             .iter()
@@ -153,7 +154,10 @@ impl List {
             _ => vec!["true".to_owned()],
         };
         for range in ranges {
-            let conditions: String = conditions.iter().map(|one| format!(" AND ({one})")).collect();
+            let conditions: String = conditions
+                .iter()
+                .map(|one| format!(" AND ({one})"))
+                .collect();
             sql.searches.push(format!(
                 "SELECT {key} AS page_key, rowid AS page_row FROM {table} {index} WHERE {range}{conditions}",
                 key = self.key.unwrap_or("NULL"),

@@ -85,7 +85,8 @@ impl Row {
     pub fn take(&mut self, column: &str) -> Result<Value, Error> {
         let place = self.columns.iter().position(|name| name == column);
         let value = place.and_then(|place| self.values.get_mut(place));
-        let value = value.ok_or_else(|| Error::Statement(format!("no column {column} in the result")))?;
+        let value =
+            value.ok_or_else(|| Error::Statement(format!("no column {column} in the result")))?;
         Ok(std::mem::replace(value, Value::Null))
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{
-    Backend, Connection as Port, Database, Error, MIGRATIONS, Row, SCHEMA_VERSION, Value, check, steps,
+    Backend, Connection as Port, Database, Error, MIGRATIONS, Row, SCHEMA_VERSION, Value, check,
+    steps,
 };
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection};
@@ -208,8 +209,14 @@ fn what_is_there_already_is_counted() {
         let connection = file.open();
         assert_eq!(check::differences(&connection), Ok(vec![]));
         for (counted, rows) in [
-            ("SELECT sum(prompts) || '' FROM prompt_usage WHERE span = 'hour'", "prompts"),
-            ("SELECT sum(agents) || '' FROM agent_usage WHERE session_id = 0", "agents"),
+            (
+                "SELECT sum(prompts) || '' FROM prompt_usage WHERE span = 'hour'",
+                "prompts",
+            ),
+            (
+                "SELECT sum(agents) || '' FROM agent_usage WHERE session_id = 0",
+                "agents",
+            ),
         ] {
             let rows = format!("SELECT count(*) || '' FROM {rows}");
             assert_eq!(texts(&connection, counted), texts(&connection, &rows));
@@ -287,7 +294,11 @@ fn an_upgrade_that_is_killed_anywhere_goes_on() {
     let mut statements = 1;
     let mut killed = 0;
     loop {
-        let file = if statements % 2 == 0 { File::legacy() } else { File::version_5() };
+        let file = if statements % 2 == 0 {
+            File::legacy()
+        } else {
+            File::version_5()
+        };
         let before: Vec<String> = OLD
             .iter()
             .flat_map(|(table, columns)| rows(&file.open(), table, columns))
@@ -306,7 +317,11 @@ fn an_upgrade_that_is_killed_anywhere_goes_on() {
             )
             .unwrap();
         assert_eq!(file.migrate(), Ok(SCHEMA_VERSION), "after {statements}");
-        assert_eq!(check::differences(&file.open()), Ok(vec![]), "after {statements}");
+        assert_eq!(
+            check::differences(&file.open()),
+            Ok(vec![]),
+            "after {statements}"
+        );
         let after: Vec<String> = OLD
             .iter()
             .flat_map(|(table, columns)| rows(&file.open(), table, columns))
@@ -553,7 +568,11 @@ fn each_piece_of_a_migration_is_one_statement() {
             };
             first.raw_execute().unwrap();
             drop(first);
-            assert!(matches!(batch.next(), Ok(None)), "of migration {}: {piece}", nr + 1);
+            assert!(
+                matches!(batch.next(), Ok(None)),
+                "of migration {}: {piece}",
+                nr + 1
+            );
         }
         // Nothing was lost between the pieces.
         let code = |text: &str| -> usize {

@@ -19,7 +19,8 @@ impl Words {
     pub fn read(&self, text: &str) -> Option<&'static str> {
         let synonym = self.synonyms.iter().find(|(other, _)| *other == text);
         let text = synonym.map_or(text, |(_, word)| word);
-        let is = |word: &&'static str| *word == text || self.any_case && word.eq_ignore_ascii_case(text);
+        let is =
+            |word: &&'static str| *word == text || self.any_case && word.eq_ignore_ascii_case(text);
         self.all.iter().copied().find(is)
     }
 }
@@ -36,7 +37,14 @@ const fn words(name: &'static str, all: &'static [&'static str]) -> Words {
 /// What a definition's agents do.
 pub static AGENT_TYPE: Words = words(
     "AgentType",
-    &["planner", "builder", "reviewer", "tester", "orchestrator", "utility"],
+    &[
+        "planner",
+        "builder",
+        "reviewer",
+        "tester",
+        "orchestrator",
+        "utility",
+    ],
 );
 
 /// How far a running agent is. The last three are terminal. `pending` and `running` are words of the existing service.
@@ -44,7 +52,15 @@ pub static AGENT_STATUS: Words = Words {
     synonyms: &[("pending", "initializing"), ("running", "executing")],
     ..words(
         "AgentStatus",
-        &["initializing", "planning", "executing", "reviewing", "completed", "failed", "cancelled"],
+        &[
+            "initializing",
+            "planning",
+            "executing",
+            "reviewing",
+            "completed",
+            "failed",
+            "cancelled",
+        ],
     )
 };
 
@@ -63,13 +79,23 @@ pub static PROMPT_STATUS: Words = words(
 /// How serious a log entry is.
 pub static LOG_LEVEL: Words = Words {
     any_case: true,
-    ..words("LogLevel", &["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+    ..words(
+        "LogLevel",
+        &["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    )
 };
 
 /// What a log entry is about.
 pub static LOG_TYPE: Words = words(
     "LogType",
-    &["state_change", "milestone", "error", "performance", "tool_call", "cost_update"],
+    &[
+        "state_change",
+        "milestone",
+        "error",
+        "performance",
+        "tool_call",
+        "cost_update",
+    ],
 );
 
 /// Whether an agent or a prompt with this status has ended and stays as it is.

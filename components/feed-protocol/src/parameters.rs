@@ -89,7 +89,9 @@ impl Parameters {
             database: text("database"),
             filter: Filter::new(
                 text("session_id"),
-                statuses.filter_map(|status| AGENT_STATUS.read(status)).collect(),
+                statuses
+                    .filter_map(|status| AGENT_STATUS.read(status))
+                    .collect(),
             ),
         }
     }

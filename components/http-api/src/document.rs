@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::page::PAGE;
 use crate::{
-    ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListQuery, Listed,
-    Presence, Query, StoredResponse, Told, Unavailable,
+    ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListQuery,
+    Listed, Presence, Query, StoredResponse, Told, Unavailable,
 };
 
 fn schema(value: Value) -> Schema {

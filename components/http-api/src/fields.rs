@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use database::Value;
 use domain::{Json, Timestamp, Words};
-use serde_json::value::RawValue;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::{ApiError, FieldError, Location};
 

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
 use http::request::Parts;
+use http::{HeaderValue, header};
 
 use crate::ApiError;
 

@@ -195,7 +195,9 @@ fn deadline(status: WorkerStatus, start: Instant, activity: Option<Instant>) -> 
         WorkerStatus::Idle => start + IDLE,
         // A request that does not begin to answer is not helped by a stream beside it.
         WorkerStatus::Requests => start + REQUEST_LIMIT,
-        WorkerStatus::PostReturn => activity.map_or(start, |activity| activity.max(start)) + REQUEST_LIMIT,
+        WorkerStatus::PostReturn => {
+            activity.map_or(start, |activity| activity.max(start)) + REQUEST_LIMIT
+        }
     }
 }
 

@@ -146,7 +146,11 @@ impl Host {
     }
 
     /// Gives a stream its place, and its instance a sign of life with each piece.
-    fn stream(&self, response: Response<Body>, handle: &RequestHandle) -> Result<Response<Body>, Failure> {
+    fn stream(
+        &self,
+        response: Response<Body>,
+        handle: &RequestHandle,
+    ) -> Result<Response<Body>, Failure> {
         let place = Arc::clone(&self.streams)
             .try_acquire_owned()
             .map_err(|_| Failure::TooManyStreams)?;

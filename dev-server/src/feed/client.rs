@@ -249,7 +249,10 @@ impl Client {
     }
 
     /// Deals with what came from the client.
-    async fn answer(&mut self, message: Option<Result<Message, SocketError>>) -> Result<(), CloseReason> {
+    async fn answer(
+        &mut self,
+        message: Option<Result<Message, SocketError>>,
+    ) -> Result<(), CloseReason> {
         #[derive(Deserialize)]
         struct Incoming {
             r#type: String,
@@ -305,7 +308,9 @@ impl Client {
 }
 
 /// Sends, unless the client does not read.
-async fn in_time(sending: impl Future<Output = Result<(), SocketError>>) -> Result<(), CloseReason> {
+async fn in_time(
+    sending: impl Future<Output = Result<(), SocketError>>,
+) -> Result<(), CloseReason> {
     match timeout(STALL, sending).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(None),

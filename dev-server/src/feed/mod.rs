@@ -63,7 +63,10 @@ pub(crate) async fn start(
     };
     let router = Router::new()
         .route("/ws/agent-status", get(admission::connect))
-        .route_layer(middleware::from_fn_with_state(feed.clone(), admission::admit))
+        .route_layer(middleware::from_fn_with_state(
+            feed.clone(),
+            admission::admit,
+        ))
         .with_state(feed);
     (router, waker)
 }

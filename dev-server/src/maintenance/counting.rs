@@ -15,9 +15,7 @@ pub(super) fn step(db: &dyn Connection) -> Result<Duration, Error> {
     let mut pause = INTERVAL;
     for log in [Log::Agent, Log::System] {
         // Asked first without the write lock.
-        if log.is_behind(db)?
-            && transaction(db, "BEGIN IMMEDIATE", &mut |db| log.count_some(db))?
-        {
+        if log.is_behind(db)? && transaction(db, "BEGIN IMMEDIATE", &mut |db| log.count_some(db))? {
             pause = PAUSE;
         }
     }

@@ -35,7 +35,11 @@ pub(crate) fn start(config: &Config) {
     let path = &config.database_path;
     start_job(path, "the reaper", reaper::step);
     start_job(path, "the counting of log entries", counting::step);
-    start_job(path, "the deletion of what hangs on deleted agents", deletions::step);
+    start_job(
+        path,
+        "the deletion of what hangs on deleted agents",
+        deletions::step,
+    );
     let keep = config.change_log_max;
     let prune = move |db: &dyn Connection| change_log::step(db, keep);
     start_job(path, "the change log's pruning", prune);

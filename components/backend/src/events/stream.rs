@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use database::change_log::{self, Position};
 use database::{Database, Error};
 use feed_protocol::{
-    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, Mode, Parameters, frames,
+    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, Mode, Parameters,
+    frames,
 };
 use futures_util::{Stream, stream};
-
 
 /// How often the log is looked at while nothing happens.
 const INTERVAL: Duration = Duration::from_millis(100);

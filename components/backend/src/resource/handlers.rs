@@ -43,8 +43,15 @@ pub(crate) async fn create<R: Resource>(
                 return Ok(created);
             };
             let created = created.at(format!("{}/{id}", declaration.path));
-            let is_versioned = declaration.columns.iter().any(|column| column.name == "version");
-            Ok(if is_versioned { created.versioned(1) } else { created })
+            let is_versioned = declaration
+                .columns
+                .iter()
+                .any(|column| column.name == "version");
+            Ok(if is_versioned {
+                created.versioned(1)
+            } else {
+                created
+            })
         })
         .await;
     name_missing::<R, _>(&database, created, &row).await
@@ -82,11 +89,11 @@ pub(crate) async fn update<R: Resource>(
 ) -> Result<Told<Row<R>>, ApiError> {
     let found = database
         .write(|db| {
-            R::before_update(db)?;
             let before = queries::find::<R>(db, &id)?;
             if let Some(version) = before.version {
                 if_match.check(version)?;
             }
+            R::before_update(db, &before)?;
             queries::update::<R>(db, &id, &before, &changes)?;
             queries::find::<R>(db, &id)
         })
@@ -107,7 +114,7 @@ pub(crate) async fn delete<R: Resource>(
             if let Some(version) = before.version {
                 if_match.check(version)?;
             }
-            Ok::<_, ApiError>(deletions::begin(db, owner, id)?)
+            Ok::<_, ApiError>(deletions::begin(db, owner, &id.into())?)
         })
         .await?;
     let start = Instant::now();

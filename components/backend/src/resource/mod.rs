@@ -85,7 +85,12 @@ pub enum Create {
 impl Column {
     /// A column that no client writes.
     #[must_use]
-    pub const fn new(name: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Self {
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        doc: &'static str,
+        example: &'static str,
+    ) -> Self {
         Self {
             name,
             aliases: &[],
@@ -151,7 +156,12 @@ pub struct Filter {
 impl Filter {
     /// A filter by one condition.
     #[must_use]
-    pub const fn new(name: &'static str, kind: Kind, doc: &'static str, condition: &'static str) -> Self {
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        doc: &'static str,
+        condition: &'static str,
+    ) -> Self {
         Self {
             field: Field::optional(name, kind, doc),
             condition: Some(condition),
@@ -204,8 +214,8 @@ pub(crate) trait Resource: Send + Sync + 'static {
         ""
     }
 
-    /// What is done in the transaction of a change, before the row is read.
-    fn before_update(_: &dyn Connection) -> Result<(), Error> {
+    /// What is done in the transaction of a change, before the row is changed.
+    fn before_update(_: &dyn Connection, _: &queries::Found) -> Result<(), Error> {
         Ok(())
     }
 

@@ -72,7 +72,11 @@ pub(crate) fn list<R: Resource>(
 /// The row with that id.
 pub(crate) fn find<R: Resource>(db: &dyn Connection, id: &str) -> Result<Found, ApiError> {
     let declaration = R::DECLARATION;
-    let version = if declaration.has("version") { "version" } else { "NULL" };
+    let version = if declaration.has("version") {
+        "version"
+    } else {
+        "NULL"
+    };
     let sql = format!(
         "SELECT {version} AS row_version, {select} FROM {table} WHERE id = ?1",
         select = declaration.select(),
@@ -122,7 +126,9 @@ pub(crate) fn insert<R: Resource>(db: &dyn Connection, row: &Input) -> Result<St
         .map(|column| column.name)
         .filter(|name| writes(declaration, name))
         .collect();
-    let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+    let places: Vec<String> = (1..=columns.len())
+        .map(|place| format!("?{place}"))
+        .collect();
     let sql = format!(
         "INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {select}",
         table = declaration.list.table,

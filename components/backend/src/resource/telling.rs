@@ -25,9 +25,19 @@ impl Declaration {
             if !select.is_empty() {
                 select.push_str(", ");
             }
+            let table = self.list.table;
             let _ = match (column.kind, name.strip_suffix("_at")) {
-                (Kind::Time, Some(stem)) => write!(select, "{stem}_time AS {name}"),
-                _ => write!(select, "{}.{name} AS {name}", self.list.table),
+                // The most are stored as they are told, which is quicker to see.
+                (Kind::Time, Some(stem)) => write!(
+                    select,
+                    "iif(substr({table}.{name}, 11, 1) = 'T' AND substr({table}.{name}, 20, 1) = '.' \
+                     AND substr({table}.{name}, 24) = 'Z', {table}.{name}, {table}.{stem}_time) AS {name}"
+                ),
+                // As they are counted.
+                (Kind::Integer { .. }, _) if !column.nullable && name != "id" => {
+                    write!(select, "CAST({table}.{name} AS INTEGER) AS {name}")
+                }
+                _ => write!(select, "{table}.{name} AS {name}"),
             };
         }
         select
@@ -126,5 +136,6 @@ fn real(value: &Value) -> Option<f64> {
         Value::Text(text) => text.trim().parse().ok()?,
         Value::Null | Value::Blob(_) => return None,
     };
-    number.is_finite().then_some(number)
+    // As it is counted: more is no amount.
+    (number.abs() < 1e300).then_some(number)
 }

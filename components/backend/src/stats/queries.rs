@@ -56,9 +56,9 @@ fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result
     let rows = match (&scope.session_id, since) {
         (None, None) => db.execute(KEPT, &[0.into()])?,
         (Some(_), None) => db.execute(KEPT, &[session.clone()])?,
-        (None, Some(since)) => db.execute(since!("started_time >= ?1"), &[since.into()])?,
+        (None, Some(since)) => db.execute(since!("agents.started_time >= ?1"), &[since.into()])?,
         (Some(_), Some(since)) => {
-            let sql = since!("agents.session_id = ?1 AND started_time >= ?2");
+            let sql = since!("agents.session_id = ?1 AND agents.started_time >= ?2");
             db.execute(sql, &[session.clone(), since.into()])?
         }
     };

@@ -1,5 +1,9 @@
 //! Whatever writers do, what is counted is what the rows say.
-#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a test may fail"
+)]
 
 mod statements;
 
@@ -76,8 +80,16 @@ fn is_right(connection: &Connection, after: &str) {
     while let Some(row) = rows.next().unwrap() {
         let id: String = row.get(0).unwrap();
         let (input, output, cost) = sums.get(&id).copied().unwrap_or_default();
-        assert_eq!(row.get::<_, i64>(1).unwrap(), saturated(input), "{id} {after}");
-        assert_eq!(row.get::<_, i64>(2).unwrap(), saturated(output), "{id} {after}");
+        assert_eq!(
+            row.get::<_, i64>(1).unwrap(),
+            saturated(input),
+            "{id} {after}"
+        );
+        assert_eq!(
+            row.get::<_, i64>(2).unwrap(),
+            saturated(output),
+            "{id} {after}"
+        );
         let (told, said): (f64, f64) = (row.get(3).unwrap(), row.get(4).unwrap());
         let expected = cost.max(said);
         assert!(
@@ -178,17 +190,35 @@ fn what_is_wrong_is_named_and_mended() {
     }
     is_right(&connection, "before");
     for (sql, table) in [
-        ("DELETE FROM counted_prompts WHERE key = (SELECT min(key) FROM counted_prompts)", "counted_prompts"),
-        ("UPDATE prompt_usage SET prompts = prompts + 1 WHERE span = 'hour'", "prompt_usage"),
-        ("UPDATE agents SET told = json_set(told, '$.status', 'x') WHERE rowid = (SELECT min(rowid) FROM agents)", "agents"),
-        ("UPDATE counted_agents SET cost = cost + 1 WHERE key = (SELECT min(key) FROM counted_agents)", "counted_agents"),
-        ("UPDATE agent_usage SET agents = 77 WHERE session_id = 0", "agent_usage"),
+        (
+            "DELETE FROM counted_prompts WHERE key = (SELECT min(key) FROM counted_prompts)",
+            "counted_prompts",
+        ),
+        (
+            "UPDATE prompt_usage SET prompts = prompts + 1 WHERE span = 'hour'",
+            "prompt_usage",
+        ),
+        (
+            "UPDATE agents SET told = json_set(told, '$.status', 'x') WHERE rowid = (SELECT min(rowid) FROM agents)",
+            "agents",
+        ),
+        (
+            "UPDATE counted_agents SET cost = cost + 1 WHERE key = (SELECT min(key) FROM counted_agents)",
+            "counted_agents",
+        ),
+        (
+            "UPDATE agent_usage SET agents = 77 WHERE session_id = 0",
+            "agent_usage",
+        ),
         ("INSERT INTO sessions VALUES ('ghost', '2026')", "sessions"),
         ("UPDATE log_blocks SET info = info + 1", "log_blocks"),
     ] {
         connection.execute(sql, []).unwrap();
         let found = check::differences(&connection).unwrap();
-        assert!(found.iter().any(|one| one.table == table), "{table}: {found:?}");
+        assert!(
+            found.iter().any(|one| one.table == table),
+            "{table}: {found:?}"
+        );
         check::repair(&connection).unwrap();
         is_right(&connection, table);
     }
@@ -243,7 +273,9 @@ fn the_sums_of_replaced_and_orphaned_rows_are_right() {
         )
         .unwrap();
     let sessions: String = connection
-        .query_row("SELECT group_concat(session_id) FROM sessions", [], |row| row.get(0))
+        .query_row("SELECT group_concat(session_id) FROM sessions", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     assert_eq!(sessions, "t");
     let changes: String = connection

@@ -182,7 +182,9 @@ fn agent(random: &mut Random) -> String {
     );
     let context = random.pick(&["NULL", "'{\"task\": \"x\"}'", "'no JSON'", "x'7b7d'", "5"]);
     let upsert = match (conflict, random.below(3)) {
-        ("", 0) => " ON CONFLICT (id) DO UPDATE SET status = excluded.status, session_id = excluded.session_id",
+        ("", 0) => {
+            " ON CONFLICT (id) DO UPDATE SET status = excluded.status, session_id = excluded.session_id"
+        }
         _ => "",
     };
     format!(
@@ -208,8 +210,10 @@ fn prompt(random: &mut Random) -> String {
         random.pick(&COSTS),
     );
     let upsert = match (conflict, random.below(3)) {
-        ("", 0) => " ON CONFLICT (id) DO UPDATE SET tokens_input = excluded.tokens_input, status = excluded.status, \
-             agent_id = excluded.agent_id",
+        ("", 0) => {
+            " ON CONFLICT (id) DO UPDATE SET tokens_input = excluded.tokens_input, status = excluded.status, \
+             agent_id = excluded.agent_id"
+        }
         ("", 1) => " ON CONFLICT DO NOTHING",
         _ => "",
     };

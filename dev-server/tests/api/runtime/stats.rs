@@ -192,7 +192,13 @@ async fn what_was_deleted_counts_no_more(app: TestApp) {
     let stats = app.get(PATH).await.json(200);
     assert_eq!(totals(&stats), (2, 6));
     app.delete("/api/runtime/agents/t").await;
-    for table in ["counted_prompts", "prompt_usage", "counted_agents", "agent_usage", "deletions"] {
+    for table in [
+        "counted_prompts",
+        "prompt_usage",
+        "counted_agents",
+        "agent_usage",
+        "deletions",
+    ] {
         assert_eq!(app.count(table), 0, "{table}");
     }
 }
