@@ -152,13 +152,11 @@ impl Resource for Definition {
 }
 
 /// The routes of the group.
-#[must_use]
 pub fn routes(database: &Database, _: &Settings) -> Router {
     routing::router(table(), database.clone())
 }
 
 /// The same before they have a database, with what they take and give.
-#[must_use]
 pub fn table() -> Table<Database> {
     let all = get("Lists definitions, newest first", list::<Definition>)
         .merge(post("Makes a definition", create::<Definition>));

@@ -10,7 +10,6 @@ use serde::Serialize;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The routes of the group.
-#[must_use]
 pub fn routes(database: &Database, settings: &Settings) -> Router {
     let app = App {
         database: database.clone(),
@@ -21,7 +20,6 @@ pub fn routes(database: &Database, settings: &Settings) -> Router {
 }
 
 /// The same before they have a database, with what they take and give.
-#[must_use]
 pub fn table() -> Table<App> {
     let table = path(Table::new(), "/", get("Says that the service is up", root));
     let health = get("Says whether the database answers", health);

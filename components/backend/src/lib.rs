@@ -55,7 +55,6 @@ pub const GROUPS: [Group; 4] = [
 ];
 
 /// The routes of all groups.
-#[must_use]
 pub fn routes(database: &Database, settings: &Settings) -> Router {
     GROUPS.iter().fold(Router::new(), |routes, group| {
         routes.merge((group.routes)(database, settings))

@@ -148,9 +148,10 @@ impl Resource for LogEntry {
     /// Those of an agent or a session go through the index of the agents, which has level and type in it.
     fn index(sent: &Input) -> &'static str {
         let is_sent = |name| sent.get(name).is_some();
-        match is_sent("agent_id") || is_sent("session_id") {
-            true => "INDEXED BY idx_agent_logs_agent",
-            false => "",
+        if is_sent("agent_id") || is_sent("session_id") {
+            "INDEXED BY idx_agent_logs_agent"
+        } else {
+            ""
         }
     }
 

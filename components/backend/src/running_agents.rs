@@ -381,9 +381,10 @@ fn history_page(
     id: &str,
     window: Window<'_>,
 ) -> Result<PageOf<StatusChange>, Error> {
-    let (sign, direction, start) = match window.descending {
-        true => ("<", "DESC", i64::MAX),
-        false => (">", "ASC", -1),
+    let (sign, direction, start) = if window.descending {
+        ("<", "DESC", i64::MAX)
+    } else {
+        (">", "ASC", -1)
     };
     let sql = format!(
         "SELECT seq, json_object('seq', seq, 'status', status, \

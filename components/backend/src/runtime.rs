@@ -8,13 +8,11 @@ use http_api::routing::{self, Table};
 use crate::{events, logs, prompts, running_agents, sessions, stats, system_logs};
 
 /// The routes of the group.
-#[must_use]
 pub fn routes(database: &Database, _: &Settings) -> Router {
     routing::router(table(), database.clone())
 }
 
 /// The same before they have a database, with what they take and give.
-#[must_use]
 pub fn table() -> Table<Database> {
     running_agents::table()
         .merge(prompts::table())

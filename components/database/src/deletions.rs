@@ -40,10 +40,10 @@ pub fn begin(db: &dyn Connection, owner: Owner, id: &Value) -> Result<(), Error>
              SELECT 'agents', ?1, coalesce(max(id), 0), strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM agent_logs"
         }
     };
-    db.execute(note, &[id.clone()])?;
+    db.execute(note, std::slice::from_ref(id))?;
     db.execute(
         &format!("DELETE FROM {} WHERE id = ?1", owner.table()),
-        &[id.clone()],
+        std::slice::from_ref(id),
     )?;
     Ok(())
 }
@@ -70,46 +70,64 @@ pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
     };
     let (kind, id) = (row.text("kind")?, row.take("id")?);
     let (last_log, deleted) = (row.take("last_log")?, row.take("deleted_time")?);
-    let most: Value = i64::try_from(limit).unwrap_or(i64::MAX).into();
-    let left = match kind.as_str() {
-        "agents" => {
-            const LOGS: &str = "DELETE FROM agent_logs WHERE id IN (\
-                SELECT id FROM agent_logs WHERE agent_id = ?1 AND id <= ?2 LIMIT ?3) RETURNING id";
-            const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (\
-                SELECT rowid FROM prompts WHERE agent_id = ?1 AND created_time <= ?2 LIMIT ?3) RETURNING rowid";
-            const CHILDREN: &str = "UPDATE agents SET parent_agent_id = NULL WHERE rowid IN (\
-                SELECT rowid FROM agents WHERE parent_agent_id = ?1 LIMIT ?2) \
-                AND NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1) RETURNING rowid";
-            let parts: [(&str, &[Value]); 3] = [
-                (LOGS, &[id.clone(), last_log, most.clone()]),
-                (PROMPTS, &[id.clone(), deleted, most.clone()]),
-                (CHILDREN, &[id.clone(), most]),
-            ];
-            let mut left = false;
-            for (sql, parameters) in parts {
-                left = db.execute(sql, parameters)?.len() >= limit;
-                if left {
-                    break;
-                }
-            }
-            left
-        }
-        _ => {
-            const AGENTS: &str = "SELECT id FROM agents \
-                WHERE orchestrator_agent_id = ?1 AND started_time <= ?2 AND id IS NOT NULL LIMIT ?3";
-            // An agent costs as much as some rows of others: its change, its history, its sums.
-            let few: Value = i64::try_from(limit / 10 + 1).unwrap_or(i64::MAX).into();
-            let agents = db.execute(AGENTS, &[id.clone(), deleted, few])?;
-            let left = !agents.is_empty();
-            for mut agent in agents {
-                begin(db, Owner::Agent, &agent.take("id")?)?;
-            }
-            left
-        }
+    let left = if kind == Owner::Agent.table() {
+        delete_of_agent(db, &id, &last_log, &deleted, limit)?
+    } else {
+        delete_of_definition(db, &id, &deleted, limit)?
     };
     if !left {
         let done = "DELETE FROM deletions WHERE kind = ?1 AND id = ?2";
         db.execute(done, &[kind.into(), id])?;
     }
     Ok(true)
+}
+
+/// Deletes log entries and prompts of an agent, and takes it from the agents that it has started. Gives whether there may be
+/// more.
+fn delete_of_agent(
+    db: &dyn Connection,
+    id: &Value,
+    last_log: &Value,
+    deleted: &Value,
+    limit: usize,
+) -> Result<bool, Error> {
+    const LOGS: &str = "DELETE FROM agent_logs WHERE id IN (\
+        SELECT id FROM agent_logs WHERE agent_id = ?1 AND id <= ?2 LIMIT ?3) RETURNING id";
+    // Where there is such an agent again, what came after the deletion is its own.
+    const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (SELECT rowid FROM prompts WHERE agent_id = ?1 \
+        AND (created_time <= ?2 OR NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1)) LIMIT ?3) RETURNING rowid";
+    const CHILDREN: &str = "UPDATE agents SET parent_agent_id = NULL WHERE rowid IN (\
+        SELECT rowid FROM agents WHERE parent_agent_id = ?1 LIMIT ?2) \
+        AND NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1) RETURNING rowid";
+    let most: Value = i64::try_from(limit).unwrap_or(i64::MAX).into();
+    let parts: [(&str, &[Value]); 3] = [
+        (LOGS, &[id.clone(), last_log.clone(), most.clone()]),
+        (PROMPTS, &[id.clone(), deleted.clone(), most.clone()]),
+        (CHILDREN, &[id.clone(), most]),
+    ];
+    for (sql, parameters) in parts {
+        if db.execute(sql, parameters)?.len() >= limit {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes agents of a definition, of which each is a deletion of its own. Gives whether there may be more.
+fn delete_of_definition(
+    db: &dyn Connection,
+    id: &Value,
+    deleted: &Value,
+    limit: usize,
+) -> Result<bool, Error> {
+    const AGENTS: &str = "SELECT id FROM agents WHERE orchestrator_agent_id = ?1 AND id IS NOT NULL \
+        AND (started_time <= ?2 OR NOT EXISTS (SELECT 1 FROM orchestrator_agents WHERE id = ?1)) LIMIT ?3";
+    // An agent costs as much as some rows of others: its change, its history, its sums.
+    let few: Value = i64::try_from(limit / 10 + 1).unwrap_or(i64::MAX).into();
+    let agents = db.execute(AGENTS, &[id.clone(), deleted.clone(), few])?;
+    let left = !agents.is_empty();
+    for mut agent in agents {
+        begin(db, Owner::Agent, &agent.take("id")?)?;
+    }
+    Ok(left)
 }

@@ -194,7 +194,10 @@ impl Database {
             self.retry_while_busy(&mut migrate::use_wal).await?;
             while let Some(pause) = self
                 .retry_while_busy(&mut |connection: &dyn Connection| {
-                    transaction(connection, "BEGIN IMMEDIATE", &mut migrate::apply_some)
+                    let more =
+                        transaction(connection, "BEGIN IMMEDIATE", &mut migrate::apply_some)?;
+                    migrate::checkpoint(connection);
+                    Ok::<_, Error>(more)
                 })
                 .await?
             {

@@ -90,6 +90,12 @@ pub(crate) fn use_wal(connection: &dyn Connection) -> Result<(), Error> {
     }
 }
 
+/// Moves what a step has written into the database file. Otherwise the next one who commits does it, and may be a writer
+/// that waits for nothing else. Waits for nobody, and is no fault where it cannot be done.
+pub(crate) fn checkpoint(connection: &dyn Connection) {
+    let _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)", &[]);
+}
+
 /// Applies what is missing, for some milliseconds or one step. Inside a transaction, since another process may do the
 /// same. Gives the pause before more is applied; `None` where nothing is missing.
 pub(crate) fn apply_some(connection: &dyn Connection) -> Result<Option<Duration>, Error> {

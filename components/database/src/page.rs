@@ -154,12 +154,12 @@ impl List {
             _ => vec!["true".to_owned()],
         };
         for range in ranges {
-            let conditions: String = conditions
-                .iter()
-                .map(|one| format!(" AND ({one})"))
-                .collect();
+            let mut all = range;
+            for condition in &conditions {
+                all.push_str(&format!(" AND ({condition})"));
+            }
             sql.searches.push(format!(
-                "SELECT {key} AS page_key, rowid AS page_row FROM {table} {index} WHERE {range}{conditions}",
+                "SELECT {key} AS page_key, rowid AS page_row FROM {table} {index} WHERE {all}",
                 key = self.key.unwrap_or("NULL"),
                 table = self.table,
             ));

@@ -10,7 +10,8 @@ use domain::Words;
 use http::request::Parts;
 use http::{HeaderValue, header};
 
-use crate::fields::{Declared, Field, Input, Kind, Reader};
+use crate::fields::{Declared, Field, Input, Reader};
+use crate::kind::Kind;
 use crate::{ApiError, FieldError, Location, cursor};
 
 /// The most rows that a list gives.

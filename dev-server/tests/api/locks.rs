@@ -12,6 +12,7 @@ on_a_file! {
     reads_go_on_and_the_write_waits,
     a_write_that_waits_too_long_is_told_to_come_back,
     a_refused_write_leaves_no_transaction_open,
+    a_lost_agent_is_told_while_nobody_can_write,
 }
 
 async fn start(setup: Setup) -> Arc<TestApp> {
@@ -117,4 +118,32 @@ async fn a_refused_write_leaves_no_transaction_open(setup: Setup) {
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         .unwrap();
     assert_eq!(busy, 0);
+}
+
+/// A read neither writes nor waits, also where a lease is over.
+async fn a_lost_agent_is_told_while_nobody_can_write(setup: Setup) {
+    let app = start(setup).await;
+    let definition = app.list("/api/agents", "id").await.remove(0);
+    let agent = app.agent(&definition, "s").await;
+    let foreign = lock(&app);
+    foreign
+        .execute_batch("UPDATE agents SET heartbeat_at = datetime('now', '-1 hour'), lease_seconds = 1; COMMIT; BEGIN IMMEDIATE")
+        .unwrap();
+    let one = app
+        .get(format!("/api/runtime/agents/{agent}"))
+        .await
+        .json(200);
+    assert_eq!(one["status"], "failed");
+    assert_eq!(one["error_message"], "heartbeat lost");
+    for (filter, found) in [("failed", vec![agent.clone()]), ("initializing", vec![])] {
+        let uri = format!("/api/runtime/agents?status={filter}");
+        assert_eq!(app.list(uri, "id").await, found, "{filter}");
+    }
+    assert_eq!(app.get("/api/runtime/agents").await.json(200)[0], one);
+    let stats = app.get("/api/runtime/stats").await.json(200);
+    assert_eq!(stats["agents"]["by_status"]["failed"], 1);
+    assert_eq!(stats["agents"]["by_status"]["initializing"], 0);
+    let session = app.get("/api/runtime/sessions/s").await.json(200);
+    assert_eq!(session["agents"]["by_status"]["failed"], 1);
+    foreign.execute_batch("ROLLBACK").unwrap();
 }

@@ -52,7 +52,7 @@ async fn an_agent_is_told_as_rest_tells_it() {
     assert_eq!(first["metadata"], "no JSON");
     let mut lists = server.client("").await;
     let mut changes = server.client("mode=delta").await;
-    assert_eq!(lists.update().await.agents, [first.clone()]);
+    assert_eq!(lists.update().await.agents, vec![first.clone()]);
     assert_eq!(changes.update().await.agents, [first]);
     database.run(
         "INSERT INTO prompts (id, agent_id, prompt_type, prompt_text, tokens_input, cost_usd) \
@@ -62,7 +62,7 @@ async fn an_agent_is_told_as_rest_tells_it() {
     let change = changes.update().await.agents;
     let second = told().await;
     assert_eq!(second["tokens_input"], 7);
-    assert_eq!(change, [second.clone()]);
+    assert_eq!(change, vec![second.clone()]);
     assert_eq!(lists.update().await.agents, [second]);
 }
 

@@ -55,7 +55,7 @@ fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result
     let since = scope.since.as_ref().map(Timestamp::as_str);
     let rows = match (&scope.session_id, since) {
         (None, None) => db.execute(KEPT, &[0.into()])?,
-        (Some(_), None) => db.execute(KEPT, &[session.clone()])?,
+        (Some(_), None) => db.execute(KEPT, std::slice::from_ref(&session))?,
         (None, Some(since)) => db.execute(since!("agents.started_time >= ?1"), &[since.into()])?,
         (Some(_), Some(since)) => {
             let sql = since!("agents.session_id = ?1 AND agents.started_time >= ?2");
@@ -129,11 +129,11 @@ fn count_prompts(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Resul
     let mut models: BTreeMap<String, (i64, Usage)> = BTreeMap::new();
     let mut all = Usage::default();
     for mut row in prompts(db, scope)? {
-        let (status, prompts) = (row.text("status")?, row.integer("prompts")?);
-        stats.prompts.total += prompts;
-        stats.prompts.by_status.add(&status, prompts);
+        let (word, count) = (row.text("status")?, row.integer("prompts")?);
+        stats.prompts.total += count;
+        stats.prompts.by_status.add(&word, count);
         let (of_model, usage) = models.entry(row.text("model")?).or_default();
-        *of_model += prompts;
+        *of_model += count;
         let mut again = row.clone();
         usage.add(&mut row)?;
         all.add(&mut again)?;

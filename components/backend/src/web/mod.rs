@@ -13,7 +13,6 @@ use http_api::Settings;
 use self::files::FILES;
 
 /// The routes of the group.
-#[must_use]
 pub fn routes(_: &Database, settings: &Settings) -> Router {
     FILES.iter().fold(Router::new(), |router, file| {
         let policy = file

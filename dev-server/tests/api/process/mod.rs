@@ -1,5 +1,6 @@
 //! The command `orchestrator` as a process: its start, its end, and what survives it.
 
+mod check;
 mod cli;
 mod durability;
 mod exactly_once;
