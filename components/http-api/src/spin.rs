@@ -13,12 +13,20 @@ use crate::{Api, ApiError, Settings};
 /// Answers one request with the routes that `routes` gives. They are made at the instance's first request and live
 /// as long as the instance, as does the database connection, which is opened when it is first used.
 pub async fn serve(request: Request, routes: fn(&Database, &Settings) -> Router) -> Response {
+    serve_without_database(request, |settings| routes(&Database::spin(), settings)).await
+}
+
+/// The same for a component that needs no database, and so imports none.
+pub async fn serve_without_database(
+    request: Request,
+    routes: impl FnOnce(&Settings) -> Router,
+) -> Response {
     static API: OnceLock<Api> = OnceLock::new();
     let api = match API.get() {
         Some(api) => api,
         None => match settings().await {
             Ok(settings) => API.get_or_init(|| {
-                let routes = routes(&Database::spin(), &settings);
+                let routes = routes(&settings);
                 Api::new(routes, settings)
             }),
             Err(error) => return error.into_response(),

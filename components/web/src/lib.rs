@@ -7,5 +7,5 @@ use spin_sdk::http::{IntoResponse, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> impl IntoResponse {
-    http_api::spin::serve(request, backend::web::routes).await
+    http_api::spin::serve_without_database(request, backend::web::pages).await
 }

@@ -14,6 +14,11 @@ use self::files::FILES;
 
 /// The routes of the group.
 pub fn routes(_: &Database, settings: &Settings) -> Router {
+    pages(settings)
+}
+
+/// The same, for a component that has no database.
+pub fn pages(settings: &Settings) -> Router {
     FILES.iter().fold(Router::new(), |router, file| {
         let policy = file
             .is_page()

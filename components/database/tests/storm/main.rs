@@ -1,9 +1,5 @@
 //! Whatever writers do, what is counted is what the rows say.
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "a test may fail"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod statements;
 

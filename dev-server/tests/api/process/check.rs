@@ -137,7 +137,7 @@ async fn what_hangs_on_a_deleted_agent_follows_it() {
     app.sql(&format!(
         "INSERT INTO prompts (id, agent_id, prompt_type, prompt_text) VALUES ('new', '{agent}', 'adw', 'new')"
     ));
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while app.count("deletions") > 0 {
         assert!(
             std::time::Instant::now() < deadline,
