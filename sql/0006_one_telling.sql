@@ -53,86 +53,87 @@ CREATE TABLE IF NOT EXISTS schema_progress (
 );
 
 -- Times as everybody sees and sorts them, RFC 3339 in UTC cut to the millisecond, whatever form is stored. What is no time
--- is its own text. Only the part to the second goes through `strftime`, so that every SQLite gives the same.
+-- is its own text. Only the part to the second goes through `strftime`, `+0 days` makes a date of one like 02-30, and the casts
+-- make a text of bytes: so every SQLite gives the same, as an index needs that several of them write to.
 ALTER TABLE orchestrator_agents ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
-        || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        created_at)
-    ELSE created_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(created_at AS TEXT), 11, 1) = 'T' AND substr(CAST(created_at AS TEXT), 20, 1) = '.' AND substr(CAST(created_at AS TEXT), 24) = 'Z' THEN CAST(created_at AS TEXT)
+    WHEN CAST(created_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(created_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(created_at AS TEXT), 1, 19) || ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(created_at AS TEXT), 21, max(length(CAST(created_at AS TEXT)) - 20 - length(ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(created_at AS TEXT))
+    ELSE CAST(created_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE orchestrator_agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(updated_at, 11, 1) = 'T' AND substr(updated_at, 20, 1) = '.' AND substr(updated_at, 24) = 'Z' THEN updated_at
-    WHEN updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(updated_at, 1, 19) || ltrim(substr(updated_at, 20), '.0123456789'))
-        || substr(substr(updated_at, 21, max(length(updated_at) - 20 - length(ltrim(substr(updated_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        updated_at)
-    ELSE updated_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(updated_at AS TEXT), 11, 1) = 'T' AND substr(CAST(updated_at AS TEXT), 20, 1) = '.' AND substr(CAST(updated_at AS TEXT), 24) = 'Z' THEN CAST(updated_at AS TEXT)
+    WHEN CAST(updated_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(updated_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(updated_at AS TEXT), 1, 19) || ltrim(substr(CAST(updated_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(updated_at AS TEXT), 21, max(length(CAST(updated_at AS TEXT)) - 20 - length(ltrim(substr(CAST(updated_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(updated_at AS TEXT))
+    ELSE CAST(updated_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN started_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(started_at, 11, 1) = 'T' AND substr(started_at, 20, 1) = '.' AND substr(started_at, 24) = 'Z' THEN started_at
-    WHEN started_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(started_at, 1, 19) || ltrim(substr(started_at, 20), '.0123456789'))
-        || substr(substr(started_at, 21, max(length(started_at) - 20 - length(ltrim(substr(started_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        started_at)
-    ELSE started_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(started_at AS TEXT), 11, 1) = 'T' AND substr(CAST(started_at AS TEXT), 20, 1) = '.' AND substr(CAST(started_at AS TEXT), 24) = 'Z' THEN CAST(started_at AS TEXT)
+    WHEN CAST(started_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(started_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(started_at AS TEXT), 1, 19) || ltrim(substr(CAST(started_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(started_at AS TEXT), 21, max(length(CAST(started_at AS TEXT)) - 20 - length(ltrim(substr(CAST(started_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(started_at AS TEXT))
+    ELSE CAST(started_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(completed_at, 11, 1) = 'T' AND substr(completed_at, 20, 1) = '.' AND substr(completed_at, 24) = 'Z' THEN completed_at
-    WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(completed_at, 1, 19) || ltrim(substr(completed_at, 20), '.0123456789'))
-        || substr(substr(completed_at, 21, max(length(completed_at) - 20 - length(ltrim(substr(completed_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        completed_at)
-    ELSE completed_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(completed_at AS TEXT), 11, 1) = 'T' AND substr(CAST(completed_at AS TEXT), 20, 1) = '.' AND substr(CAST(completed_at AS TEXT), 24) = 'Z' THEN CAST(completed_at AS TEXT)
+    WHEN CAST(completed_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(completed_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(completed_at AS TEXT), 1, 19) || ltrim(substr(CAST(completed_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(completed_at AS TEXT), 21, max(length(CAST(completed_at AS TEXT)) - 20 - length(ltrim(substr(CAST(completed_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(completed_at AS TEXT))
+    ELSE CAST(completed_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(coalesce(updated_at, completed_at, started_at), 11, 1) = 'T' AND substr(coalesce(updated_at, completed_at, started_at), 20, 1) = '.' AND substr(coalesce(updated_at, completed_at, started_at), 24) = 'Z' THEN coalesce(updated_at, completed_at, started_at)
-    WHEN coalesce(updated_at, completed_at, started_at) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(coalesce(updated_at, completed_at, started_at), 1, 19) || ltrim(substr(coalesce(updated_at, completed_at, started_at), 20), '.0123456789'))
-        || substr(substr(coalesce(updated_at, completed_at, started_at), 21, max(length(coalesce(updated_at, completed_at, started_at)) - 20 - length(ltrim(substr(coalesce(updated_at, completed_at, started_at), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        coalesce(updated_at, completed_at, started_at))
-    ELSE coalesce(updated_at, completed_at, started_at) END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 11, 1) = 'T' AND substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 20, 1) = '.' AND substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 24) = 'Z' THEN CAST(coalesce(updated_at, completed_at, started_at) AS TEXT)
+    WHEN CAST(coalesce(updated_at, completed_at, started_at) AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 1, 19) || ltrim(substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 21, max(length(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT)) - 20 - length(ltrim(substr(CAST(coalesce(updated_at, completed_at, started_at) AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(coalesce(updated_at, completed_at, started_at) AS TEXT))
+    ELSE CAST(coalesce(updated_at, completed_at, started_at) AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agents ADD COLUMN heartbeat_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(heartbeat_at, 11, 1) = 'T' AND substr(heartbeat_at, 20, 1) = '.' AND substr(heartbeat_at, 24) = 'Z' THEN heartbeat_at
-    WHEN heartbeat_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(heartbeat_at, 1, 19) || ltrim(substr(heartbeat_at, 20), '.0123456789'))
-        || substr(substr(heartbeat_at, 21, max(length(heartbeat_at) - 20 - length(ltrim(substr(heartbeat_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        heartbeat_at)
-    ELSE heartbeat_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(heartbeat_at AS TEXT), 11, 1) = 'T' AND substr(CAST(heartbeat_at AS TEXT), 20, 1) = '.' AND substr(CAST(heartbeat_at AS TEXT), 24) = 'Z' THEN CAST(heartbeat_at AS TEXT)
+    WHEN CAST(heartbeat_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(heartbeat_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(heartbeat_at AS TEXT), 1, 19) || ltrim(substr(CAST(heartbeat_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(heartbeat_at AS TEXT), 21, max(length(CAST(heartbeat_at AS TEXT)) - 20 - length(ltrim(substr(CAST(heartbeat_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(heartbeat_at AS TEXT))
+    ELSE CAST(heartbeat_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE prompts ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
-        || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        created_at)
-    ELSE created_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(created_at AS TEXT), 11, 1) = 'T' AND substr(CAST(created_at AS TEXT), 20, 1) = '.' AND substr(CAST(created_at AS TEXT), 24) = 'Z' THEN CAST(created_at AS TEXT)
+    WHEN CAST(created_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(created_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(created_at AS TEXT), 1, 19) || ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(created_at AS TEXT), 21, max(length(CAST(created_at AS TEXT)) - 20 - length(ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(created_at AS TEXT))
+    ELSE CAST(created_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE prompts ADD COLUMN completed_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(completed_at, 11, 1) = 'T' AND substr(completed_at, 20, 1) = '.' AND substr(completed_at, 24) = 'Z' THEN completed_at
-    WHEN completed_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(completed_at, 1, 19) || ltrim(substr(completed_at, 20), '.0123456789'))
-        || substr(substr(completed_at, 21, max(length(completed_at) - 20 - length(ltrim(substr(completed_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        completed_at)
-    ELSE completed_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(completed_at AS TEXT), 11, 1) = 'T' AND substr(CAST(completed_at AS TEXT), 20, 1) = '.' AND substr(CAST(completed_at AS TEXT), 24) = 'Z' THEN CAST(completed_at AS TEXT)
+    WHEN CAST(completed_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(completed_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(completed_at AS TEXT), 1, 19) || ltrim(substr(CAST(completed_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(completed_at AS TEXT), 21, max(length(CAST(completed_at AS TEXT)) - 20 - length(ltrim(substr(CAST(completed_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(completed_at AS TEXT))
+    ELSE CAST(completed_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE agent_logs ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
-        || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        created_at)
-    ELSE created_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(created_at AS TEXT), 11, 1) = 'T' AND substr(CAST(created_at AS TEXT), 20, 1) = '.' AND substr(CAST(created_at AS TEXT), 24) = 'Z' THEN CAST(created_at AS TEXT)
+    WHEN CAST(created_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(created_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(created_at AS TEXT), 1, 19) || ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(created_at AS TEXT), 21, max(length(CAST(created_at AS TEXT)) - 20 - length(ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(created_at AS TEXT))
+    ELSE CAST(created_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 ALTER TABLE system_logs ADD COLUMN created_time TEXT GENERATED ALWAYS AS (CAST(CASE
-    WHEN substr(created_at, 11, 1) = 'T' AND substr(created_at, 20, 1) = '.' AND substr(created_at, 24) = 'Z' THEN created_at
-    WHEN created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN coalesce(
-        strftime('%Y-%m-%dT%H:%M:%S.', substr(created_at, 1, 19) || ltrim(substr(created_at, 20), '.0123456789'))
-        || substr(substr(created_at, 21, max(length(created_at) - 20 - length(ltrim(substr(created_at, 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
-        created_at)
-    ELSE created_at END AS TEXT)) VIRTUAL;
+    WHEN substr(CAST(created_at AS TEXT), 11, 1) = 'T' AND substr(CAST(created_at AS TEXT), 20, 1) = '.' AND substr(CAST(created_at AS TEXT), 24) = 'Z' THEN CAST(created_at AS TEXT)
+    WHEN CAST(created_at AS TEXT) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr(CAST(created_at AS TEXT), 12, 2) <> '24' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S.', substr(CAST(created_at AS TEXT), 1, 19) || ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789'), '+0 days')
+        || substr(substr(CAST(created_at AS TEXT), 21, max(length(CAST(created_at AS TEXT)) - 20 - length(ltrim(substr(CAST(created_at AS TEXT), 20), '.0123456789')), 0)) || '000', 1, 3) || 'Z',
+        CAST(created_at AS TEXT))
+    ELSE CAST(created_at AS TEXT) END AS TEXT)) VIRTUAL;
 
 -- An agent as it is told, kept by the triggers below; NULL where it was not filled yet.
 ALTER TABLE agents ADD COLUMN told TEXT;
@@ -237,6 +238,7 @@ CREATE TABLE untold_agents (
 CREATE TABLE deletions (
     kind         TEXT NOT NULL CHECK (kind IN ('orchestrator_agents', 'agents')),
     id           TEXT NOT NULL,
+    last_row     INTEGER NOT NULL,
     last_log     INTEGER NOT NULL,
     deleted_time TEXT NOT NULL,
     PRIMARY KEY (kind, id)
@@ -264,7 +266,7 @@ SELECT rowid AS row, json_object(
     'agent_type', CAST(agent_type AS TEXT),
     'capabilities', CAST(capabilities AS TEXT),
     'default_model', CAST(default_model AS TEXT),
-    'metadata', iif(json_valid(CAST(metadata AS TEXT)), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
+    'metadata', iif(json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']'), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
     'is_active', json(iif(is_active, 'true', 'false')),
     'created_at', created_time,
     'updated_at', updated_time,
@@ -281,9 +283,9 @@ SELECT rowid AS row, json_object(
     'session_id', CAST(session_id AS TEXT),
     'parent_agent_id', CAST(parent_agent_id AS TEXT),
     'status', CAST(status AS TEXT),
-    'context', iif(json_valid(CAST(context AS TEXT)), json(CAST(context AS TEXT)), CAST(context AS TEXT)),
-    'config', iif(json_valid(CAST(config AS TEXT)), json(CAST(config AS TEXT)), CAST(config AS TEXT)),
-    'metadata', iif(json_valid(CAST(metadata AS TEXT)), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
+    'context', iif(json_valid(CAST(context AS TEXT)) AND json_valid('[' || CAST(context AS TEXT) || ']'), json(CAST(context AS TEXT)), CAST(context AS TEXT)),
+    'config', iif(json_valid(CAST(config AS TEXT)) AND json_valid('[' || CAST(config AS TEXT) || ']'), json(CAST(config AS TEXT)), CAST(config AS TEXT)),
+    'metadata', iif(json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']'), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
     'started_at', started_time,
     'completed_at', completed_time,
     'updated_at', updated_time,
@@ -468,7 +470,7 @@ SELECT
     json_extract(told, '$.tokens_input') AS tokens_input,
     json_extract(told, '$.tokens_output') AS tokens_output,
     CAST(round(max(-9e9, min(9e9, json_extract(told, '$.cost_usd'))) * 1e9) AS INTEGER) AS cost
-FROM agents WHERE told IS NOT NULL;
+FROM agents WHERE told IS NOT NULL AND json_valid(told);
 
 CREATE TRIGGER counted_agents_insert AFTER INSERT ON counted_agents
 BEGIN
@@ -488,8 +490,8 @@ BEGIN
     WHERE session_id = NEW.session_id AND NOT EXISTS (SELECT 1 FROM agents WHERE session_id = NEW.session_id);
     INSERT INTO sessions (session_id, started_time)
     SELECT NEW.session_id, started_time
-    FROM (SELECT min(started_time) AS started_time FROM agents WHERE session_id = NEW.session_id)
-    WHERE started_time IS NOT NULL
+    FROM (SELECT started_time FROM agents WHERE session_id = NEW.session_id ORDER BY started_time LIMIT 1)
+    WHERE true
     ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time
     WHERE started_time IS NOT excluded.started_time;
 END;
@@ -513,8 +515,8 @@ BEGIN
     WHERE session_id = OLD.session_id AND NOT EXISTS (SELECT 1 FROM agents WHERE session_id = OLD.session_id);
     INSERT INTO sessions (session_id, started_time)
     SELECT OLD.session_id, started_time
-    FROM (SELECT min(started_time) AS started_time FROM agents WHERE session_id = OLD.session_id)
-    WHERE started_time IS NOT NULL
+    FROM (SELECT started_time FROM agents WHERE session_id = OLD.session_id ORDER BY started_time LIMIT 1)
+    WHERE true
     ON CONFLICT (session_id) DO UPDATE SET started_time = excluded.started_time
     WHERE started_time IS NOT excluded.started_time;
 END;
@@ -625,7 +627,8 @@ END;
 CREATE TRIGGER agent_logs_delete AFTER DELETE ON agent_logs
 BEGIN
     UPDATE log_blocks
-    SET debug = debug - (OLD.log_level IS 'DEBUG'), info = info - (OLD.log_level IS 'INFO'), warning = warning - (OLD.log_level IS 'WARNING'), error = error - (OLD.log_level IS 'ERROR'), critical = critical - (OLD.log_level IS 'CRITICAL')
+    SET debug = debug - (OLD.log_level IS 'DEBUG'), info = info - (OLD.log_level IS 'INFO'), warning = warning - (OLD.log_level IS 'WARNING'), error = error - (OLD.log_level IS 'ERROR'), critical = critical - (OLD.log_level IS 'CRITICAL'),
+        stale = stale OR OLD.created_time <= first_time
     WHERE log = 'agent' AND block = OLD.id >> 10;
 END;
 
@@ -651,7 +654,8 @@ END;
 CREATE TRIGGER system_logs_delete AFTER DELETE ON system_logs
 BEGIN
     UPDATE log_blocks
-    SET debug = debug - (OLD.log_level IS 'DEBUG'), info = info - (OLD.log_level IS 'INFO'), warning = warning - (OLD.log_level IS 'WARNING'), error = error - (OLD.log_level IS 'ERROR'), critical = critical - (OLD.log_level IS 'CRITICAL')
+    SET debug = debug - (OLD.log_level IS 'DEBUG'), info = info - (OLD.log_level IS 'INFO'), warning = warning - (OLD.log_level IS 'WARNING'), error = error - (OLD.log_level IS 'ERROR'), critical = critical - (OLD.log_level IS 'CRITICAL'),
+        stale = stale OR OLD.created_time <= first_time
     WHERE log = 'system' AND block = OLD.id >> 10;
 END;
 

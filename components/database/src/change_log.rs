@@ -46,8 +46,10 @@ pub struct Change {
 /// The columns that [`told`] reads, of a row with a `payload`.
 macro_rules! told {
     () => {
-        "json_extract(payload, '$.id') AS id, json_extract(payload, '$.session_id') AS session_id, \
-         json_extract(payload, '$.status') AS status, json_extract(payload, '$.started_at') AS started_at, payload"
+        "iif(json_valid(payload), json_extract(payload, '$.id'), '') AS id, \
+         iif(json_valid(payload), json_extract(payload, '$.session_id'), '') AS session_id, \
+         iif(json_valid(payload), json_extract(payload, '$.status'), '') AS status, \
+         iif(json_valid(payload), json_extract(payload, '$.started_at'), '') AS started_at, payload"
     };
 }
 
@@ -66,7 +68,8 @@ fn told(row: &mut Row) -> Result<ToldAgent, Error> {
 /// # Errors
 /// Those of the connection.
 pub fn position(db: &dyn Connection) -> Result<Position, Error> {
-    const SQL: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0) AS seq, \
+    const SQL: &str = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0), \
+        coalesce((SELECT max(seq) FROM change_log), 0)) AS seq, \
         (SELECT id FROM database_identity) AS database";
     let mut position = Position {
         seq: 0,
@@ -130,7 +133,8 @@ pub fn agents(
                 told!(),
                 " FROM (SELECT payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid WHERE ",
                 $session,
-                " AND (?2 IS NULL OR json_extract(payload, '$.status') IN (SELECT value FROM json_each(?2))) \
+                " AND (?2 IS NULL OR (status IN (SELECT value FROM json_each(?2)) OR heartbeat_at IS NOT NULL) \
+                 AND json_extract(payload, '$.status') IN (SELECT value FROM json_each(?2))) \
                  ORDER BY started_time DESC, agents.rowid DESC LIMIT ?3 + 0)"
             )
         };

@@ -26,7 +26,7 @@ pub struct Lost {
     pub session_id: String,
 }
 
-/// Makes each agent `failed` whose lease is over. However many do so at once, it happens to an agent only once, and the
+/// Makes agents `failed` whose lease is over, some at a time, so that nobody waits long for the write lock. However many do so at once, it happens to an agent only once, and the
 /// feed shows it as any change. Takes the write lock, so ask for [`next_end`] first.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn reap(db: &dyn Connection) -> Result<Vec<Lost>, Error> {
     const SQL: &str = "\
         UPDATE agents SET status = 'failed', error_message = 'heartbeat lost', \
         completed_at = (SELECT ends_at FROM lost_agents WHERE row = agents.rowid) \
-        WHERE rowid IN (SELECT row FROM lost_agents) \
+        WHERE rowid IN (SELECT row FROM lost_agents LIMIT 200) \
         RETURNING id, session_id";
     let rows = db.execute(SQL, &[])?.into_iter();
     rows.map(|mut row| {

@@ -237,7 +237,7 @@ impl Log {
         Ok(!db.execute(&sql, &[])?.is_empty())
     }
 
-    /// Deletes entries that are more than `days` days old, at most `limit` of them, so that nobody waits long for the
+    /// Deletes entries that are more than `days` days old (one whose time is no time never is), at most `limit` of them, so that nobody waits long for the
     /// write lock. Gives how many they were.
     ///
     /// # Errors
@@ -250,9 +250,11 @@ impl Log {
              WHERE log = '{log}' AND (stale OR first_time < \
              strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days')) AND (stale OR debug + info + warning + error + critical > 0) \
              AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
+             AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z' \
              UNION ALL SELECT id FROM {table} \
              WHERE id >= coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808) \
-             AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') LIMIT ?2) RETURNING id"
+             AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
+             AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z' LIMIT ?2) RETURNING id"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         Ok(db.execute(&sql, &[days.into(), limit.into()])?.len())

@@ -34,6 +34,7 @@ impl Declaration {
                      AND substr({table}.{name}, 24) = 'Z', {table}.{name}, {table}.{stem}_time) AS {name}"
                 ),
                 // As they are counted.
+                (Kind::Amount, _) => write!(select, "CAST({table}.{name} AS REAL) AS {name}"),
                 (Kind::Integer { .. }, _) if !column.nullable && name != "id" => {
                     write!(select, "CAST({table}.{name} AS INTEGER) AS {name}")
                 }

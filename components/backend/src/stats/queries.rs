@@ -35,11 +35,12 @@ fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result
             concat!(
                 "SELECT status, count(*) AS agents, ",
                 usage!(),
-                " FROM (SELECT counted_agents.status AS status, ",
+                " FROM (SELECT status, ",
                 halves!(),
-                " FROM agents CROSS JOIN counted_agents ON key = coalesce(id, agents.rowid) WHERE ",
+                " FROM (SELECT counted_agents.* FROM agents \
+                 CROSS JOIN counted_agents ON key = coalesce(id, agents.rowid) WHERE ",
                 $condition,
-                ") GROUP BY status"
+                ")) GROUP BY status"
             )
         };
     }

@@ -153,3 +153,38 @@ async fn what_hangs_on_a_deleted_agent_follows_it() {
         .json(200);
     assert!(child["parent_agent_id"].is_null() || child["parent_agent_id"] == agent.as_str());
 }
+
+/// A database of version 5 of our schema, with what that kept on its agents.
+#[tokio::test]
+async fn a_database_of_an_earlier_version_answers_every_question() {
+    const VERSION_5: [&str; 6] = [
+        include_str!("../../../../components/database/tests/fixtures/legacy.sql"),
+        include_str!("../../../../components/database/tests/fixtures/v5/0001_tables.sql"),
+        include_str!("../../../../components/database/tests/fixtures/v5/0002_columns.sql"),
+        include_str!("../../../../components/database/tests/fixtures/v5/0003_change_log.sql"),
+        include_str!("../../../../components/database/tests/fixtures/v5/0004_write_side.sql"),
+        include_str!("../../../../components/database/tests/fixtures/v5/0005_questions.sql"),
+    ];
+    let setup = crate::app::Setup::new(Host::Components);
+    let foreign = setup.foreign();
+    for sql in VERSION_5 {
+        foreign.execute_batch(sql).unwrap();
+    }
+    foreign.pragma_update(None, "user_version", 5).unwrap();
+    let app = setup.start().await;
+    for uri in [
+        "/health",
+        "/api/agents",
+        "/api/runtime/agents",
+        "/api/runtime/agents?status=completed,failed",
+        "/api/runtime/prompts",
+        "/api/runtime/logs?since=2020-01-01",
+        "/api/runtime/system-logs",
+        "/api/runtime/sessions",
+        "/api/runtime/stats",
+        "/api/runtime/stats?since=2020-01-01",
+        "/api/runtime/stats?since=2020-01-01&session_id=s1&interval=hour",
+    ] {
+        app.get(uri).await.json(200);
+    }
+}
