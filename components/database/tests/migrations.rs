@@ -72,7 +72,7 @@ impl File {
         let file = Self::legacy();
         let connection = file.open();
         for migration in [
-            include_str!("fixtures/v5/0001_tables.sql"),
+            include_str!("../../../sql/0001_tables.sql"),
             include_str!("fixtures/v5/0002_columns.sql"),
             include_str!("fixtures/v5/0003_change_log.sql"),
             include_str!("fixtures/v5/0004_write_side.sql"),

@@ -20,29 +20,11 @@ impl Json {
     pub fn text(text: &str) -> Self {
         Self(serde_json::Value::from(text).to_string())
     }
-
-    /// The text as it is stored.
-    #[must_use]
-    pub fn as_text(&self) -> &str {
-        &self.0
-    }
-
-    /// The text as it is stored.
-    #[must_use]
-    pub fn into_text(self) -> String {
-        self.0
-    }
 }
 
 impl From<usize> for Json {
     fn from(number: usize) -> Self {
         Self(number.to_string())
-    }
-}
-
-impl From<&RawValue> for Json {
-    fn from(value: &RawValue) -> Self {
-        Self(value.get().to_owned())
     }
 }
 
@@ -53,21 +35,6 @@ impl Serialize for Json {
             Ok(value) => value.serialize(serializer),
             Err(_) => self.0.serialize(serializer),
         }
-    }
-}
-
-#[cfg(not(target_family = "wasm"))]
-impl schemars::JsonSchema for Json {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Json".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"description": "Any JSON value."})
     }
 }
 

@@ -159,7 +159,7 @@ async fn what_hangs_on_a_deleted_agent_follows_it() {
 async fn a_database_of_an_earlier_version_answers_every_question() {
     const VERSION_5: [&str; 6] = [
         include_str!("../../../../components/database/tests/fixtures/legacy.sql"),
-        include_str!("../../../../components/database/tests/fixtures/v5/0001_tables.sql"),
+        include_str!("../../../../sql/0001_tables.sql"),
         include_str!("../../../../components/database/tests/fixtures/v5/0002_columns.sql"),
         include_str!("../../../../components/database/tests/fixtures/v5/0003_change_log.sql"),
         include_str!("../../../../components/database/tests/fixtures/v5/0004_write_side.sql"),
