@@ -141,9 +141,9 @@ ALTER TABLE agents ADD COLUMN told TEXT;
 -- Definitions as they are told, kept by the triggers below. Beside the table, since the existing service has a trigger that
 -- sets `updated_at` after any update of it.
 CREATE TABLE definition_tellings (
-    key  PRIMARY KEY,
+    key  NOT NULL PRIMARY KEY,
     json TEXT NOT NULL
-) WITHOUT ROWID;
+);
 
 -- What each prompt is counted as. `key` is its id, or its rowid where it has none.
 CREATE TABLE counted_prompts (
@@ -701,33 +701,34 @@ DROP INDEX IF EXISTS idx_agents_status;
 -- Step
 DROP INDEX IF EXISTS idx_agent_logs_type;
 
--- Indexes in the order of the lists that go through them, for each filter and each two that belong together, so that a
--- list reads no more rows than it gives. Those of the existing service keep their names.
+-- Indexes in the order of the lists that go through them, one a filter. What a list may also be narrowed by stands behind
+-- that order: rows that do not fit are passed over within the index, and a write has fewer indexes to keep. Those of the
+-- existing service keep their names.
 
 -- Step
 DROP INDEX IF EXISTS idx_agents_session;
 
-CREATE INDEX idx_agents_session ON agents (session_id, started_time);
+CREATE INDEX idx_agents_session ON agents (session_id, started_time, status, orchestrator_agent_id);
 
 -- Step
 DROP INDEX IF EXISTS idx_agents_orch;
 
-CREATE INDEX idx_agents_orch ON agents (orchestrator_agent_id, started_time);
+CREATE INDEX idx_agents_orch ON agents (orchestrator_agent_id, started_time, status);
 
 -- Step
 DROP INDEX IF EXISTS idx_agents_parent;
 
-CREATE INDEX idx_agents_parent ON agents (parent_agent_id, started_time);
+CREATE INDEX idx_agents_parent ON agents (parent_agent_id, started_time, status) WHERE parent_agent_id IS NOT NULL;
 
 -- Step
 DROP INDEX IF EXISTS idx_prompts_agent;
 
-CREATE INDEX idx_prompts_agent ON prompts (agent_id, created_time);
+CREATE INDEX idx_prompts_agent ON prompts (agent_id, created_time, status, prompt_type);
 
 -- Step
 DROP INDEX IF EXISTS idx_prompts_status;
 
-CREATE INDEX idx_prompts_status ON prompts (status, created_time);
+CREATE INDEX idx_prompts_status ON prompts (status, created_time, prompt_type);
 
 -- Step
 DROP INDEX IF EXISTS idx_agent_logs_agent;
@@ -735,34 +736,16 @@ DROP INDEX IF EXISTS idx_agent_logs_agent;
 CREATE INDEX idx_agent_logs_agent ON agent_logs (agent_id, id, log_level, log_type);
 
 -- Step
-CREATE INDEX IF NOT EXISTS idx_definitions_created ON orchestrator_agents (created_time);
+CREATE INDEX IF NOT EXISTS idx_definitions_created ON orchestrator_agents (created_time, is_active);
 
 -- Step
-CREATE INDEX IF NOT EXISTS idx_definitions_type ON orchestrator_agents (agent_type, created_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_definitions_active ON orchestrator_agents (is_active, created_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_definitions_type_active ON orchestrator_agents (agent_type, is_active, created_time);
+CREATE INDEX IF NOT EXISTS idx_definitions_type ON orchestrator_agents (agent_type, created_time, is_active);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_agents_started_time ON agents (started_time);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_agents_status_time ON agents (status, started_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agents_session_status ON agents (session_id, status, started_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agents_orch_status ON agents (orchestrator_agent_id, status, started_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agents_parent_status ON agents (parent_agent_id, status, started_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_agents_session_orch ON agents (session_id, orchestrator_agent_id, started_time);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_agents_session_updated ON agents (session_id, updated_time);
@@ -772,15 +755,6 @@ CREATE INDEX IF NOT EXISTS idx_prompts_created_time ON prompts (created_time);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_prompts_type_time ON prompts (prompt_type, created_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_prompts_agent_status ON prompts (agent_id, status, created_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_prompts_agent_type ON prompts (agent_id, prompt_type, created_time);
-
--- Step
-CREATE INDEX IF NOT EXISTS idx_prompts_status_type ON prompts (status, prompt_type, created_time);
 
 -- Step
 CREATE INDEX IF NOT EXISTS idx_agent_logs_level ON agent_logs (log_level);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use http_api::{Origins, Settings, Tokens};
+use http_api::{Admission, Origins, Settings, Tokens};
 use tracing_subscriber::EnvFilter;
 
 /// A setting, for `--help`, `.env.sample` and the code alike.
@@ -40,6 +40,11 @@ pub const VARIABLES: &[Variable] = &[
         name: "ALLOW_INSECURE",
         default: "0",
         help: "1 serves an address that other machines reach without API_TOKEN, open to everyone",
+    },
+    Variable {
+        name: "ALLOWED_HOSTS",
+        default: "",
+        help: "more names under which this may be asked while no token is set, separated by commas, or * for any",
     },
     Variable {
         name: "API_TOKEN",
@@ -94,10 +99,12 @@ pub struct Config {
     pub database_path: PathBuf,
     /// `HOST` and `WEBSOCKET_PORT`.
     pub address: SocketAddr,
-    /// `API_TOKEN` and `API_READ_TOKEN`.
-    pub tokens: Tokens,
+    /// `ALLOWED_HOSTS`, `API_TOKEN` and `API_READ_TOKEN`.
+    pub admission: Admission,
     /// `CORS_ORIGINS`.
     pub cors_origins: Origins,
+    /// `MAX_BODY_BYTES`.
+    pub max_body_bytes: usize,
     /// `MAX_WS_CLIENTS`.
     pub max_ws_clients: usize,
     /// `CHANGE_LOG_MAX`.
@@ -153,11 +160,8 @@ impl Config {
             .ok()
             .and_then(|mut addresses| addresses.next())
             .with_context(|| format!("HOST: {:?} is not an address", read("HOST")))?;
-        let allow_insecure = match read("ALLOW_INSECURE") {
-            "0" | "false" => false,
-            "1" | "true" => true,
-            other => bail!("ALLOW_INSECURE: {other:?} is neither 0 nor 1"),
-        };
+        let allow_insecure = Settings::parse_allow_insecure(read("ALLOW_INSECURE"))
+            .map_err(|error| anyhow!("ALLOW_INSECURE: {error}"))?;
         let tokens =
             Tokens::parse(read("API_TOKEN"), read("API_READ_TOKEN")).map_err(Error::msg)?;
         if !is_loopback(address.ip()) && !tokens.are_set() && !allow_insecure {
@@ -167,17 +171,20 @@ impl Config {
                 address.ip()
             );
         }
+        let hosts = Settings::hosts(read("ALLOWED_HOSTS"), &tokens, allow_insecure)
+            .map_err(|error| anyhow!("ALLOWED_HOSTS: {error}"))?;
         let cors_origins = Origins::parse(read("CORS_ORIGINS"))
             .map_err(|error| anyhow!("CORS_ORIGINS: {error}"))?;
-        Settings::parse_max_body_bytes(read("MAX_BODY_BYTES"))
+        let max_body_bytes = Settings::parse_max_body_bytes(read("MAX_BODY_BYTES"))
             .map_err(|error| anyhow!("MAX_BODY_BYTES: {error}"))?;
         Settings::parse_feed_url(read("FEED_URL")).map_err(|error| anyhow!("FEED_URL: {error}"))?;
         EnvFilter::try_new(read("RUST_LOG")).map_err(|error| anyhow!("RUST_LOG: {error}"))?;
         Ok(Self {
             database_path: read("DATABASE_PATH").into(),
             address,
-            tokens,
+            admission: Admission { hosts, tokens },
             cors_origins,
+            max_body_bytes,
             max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
             change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
             retention_days: days("RETENTION_DAYS", read("RETENTION_DAYS"))?,
@@ -297,6 +304,7 @@ mod tests {
             ("HOST", "not a host"),
             ("HOST", "0.0.0.0"),
             ("ALLOW_INSECURE", "perhaps"),
+            ("ALLOWED_HOSTS", "http://board.example"),
             ("FEED_URL", "feed.example"),
             ("API_TOKEN", "two words"),
             ("API_TOKEN", "schlüssel"),
@@ -328,7 +336,7 @@ mod tests {
                 })
             };
             let taken = load("API_TOKEN", "secret").expect("parses");
-            assert!(taken.tokens.are_set());
+            assert!(taken.admission.tokens.are_set());
             assert_eq!(taken.spin_variable("api_token").as_deref(), Some("secret"));
             assert!(load("ALLOW_INSECURE", "1").is_ok());
             let refused = load("API_TOKEN", " ").err().expect(host).to_string();

@@ -1,19 +1,18 @@
 //! The database file, as the feed and the maintenance open it: it may not be there yet, go away, or be replaced.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use database::native::{self, Identity};
+use database::native::{self, File, OpenError};
 use database::{Connection, SCHEMA_VERSION};
-use rusqlite::OpenFlags;
 
 /// Why the database cannot be used now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("there is no file {}", .0.display())]
-    Missing(PathBuf),
-    #[error("the file was replaced")]
-    Replaced,
+    #[error(transparent)]
+    File(#[from] OpenError),
+    #[error("the file was moved or replaced")]
+    Stale,
     #[error("the schema has version {found}, this build needs {SCHEMA_VERSION}")]
     Schema { found: i64 },
     #[error(transparent)]
@@ -33,58 +32,73 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// A connection, and the file that it was opened on.
-pub(crate) struct DatabaseFile {
-    connection: rusqlite::Connection,
-    path: PathBuf,
-    identity: Identity,
-}
+/// A connection to the file.
+pub(crate) struct DatabaseFile(File);
 
 impl DatabaseFile {
     /// Opens the file, which must be there and have our schema. A statement waits for a lock for 100 ms. Foreign keys are
     /// off, so that what is deleted is deleted in steps.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let identity = native::identity(path).ok_or_else(|| Error::Missing(path.to_owned()))?;
-        // Not read-only: the first reader of a write-ahead log has to write to the files beside it.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_millis(100))?;
-        connection.pragma_update(None, "foreign_keys", false)?;
-        let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let file = File::open(path).map_err(|error| match error {
+            OpenError::Sqlite(error) => error.into(),
+            error => Error::File(error),
+        })?;
+        file.busy_timeout(Duration::from_millis(100))?;
+        file.pragma_update(None, "foreign_keys", false)?;
+        let found = file.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found != SCHEMA_VERSION {
             return Err(Error::Schema { found });
         }
-        Ok(Self {
-            connection,
-            path: path.to_owned(),
-            identity,
-        })
+        Ok(Self(file))
     }
 
     /// The same, with another way to wait for a lock.
     pub(crate) fn open_patient(path: &Path, wait: fn(i32) -> bool) -> Result<Self, Error> {
         let mut file = Self::open(path)?;
-        file.connection.busy_handler(Some(wait))?;
+        file.0.busy_handler(Some(wait))?;
         Ok(file)
     }
 
     /// The connection.
     pub(crate) fn connection(&self) -> &dyn Connection {
-        &self.connection
+        &*self.0
     }
 
     /// A number that changes whenever another connection commits. Costs microseconds.
     pub(crate) fn data_version(&self) -> Result<i64, Error> {
-        let mut statement = self.connection.prepare_cached("PRAGMA data_version")?;
+        let mut statement = self.0.prepare_cached("PRAGMA data_version")?;
         Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// Moves what is in the write-ahead log into the database file, and makes the log empty. Readers that are at work are
+    /// waited for, for a second.
+    pub(crate) fn checkpoint(&self) -> Result<(), Error> {
+        self.0.busy_timeout(Duration::from_secs(1))?;
+        let busy = self
+            .0
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(database::Error::Busy.into());
+        }
+        Ok(())
+    }
+
+    /// The same, in passing: what can be moved is moved without a lock, and only then writers are held up, for 50 ms, to see
+    /// whether nobody reads. Gives whether the log is empty.
+    pub(crate) fn empty_log(&self) -> Result<bool, Error> {
+        let checkpoint = |sql: &str| self.0.query_row(sql, [], |row| row.get::<_, bool>(0));
+        self.0.busy_timeout(Duration::ZERO)?;
+        checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
+        self.0.busy_timeout(Duration::from_millis(50))?;
+        Ok(!checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")?)
     }
 
     /// Whether the path still leads to the file that was opened.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match native::identity(&self.path) {
-            None => Err(Error::Missing(self.path.clone())),
-            Some(identity) if identity == self.identity => Ok(()),
-            Some(_) => Err(Error::Replaced),
+        if self.0.is_current() {
+            Ok(())
+        } else {
+            Err(Error::Stale)
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The binary `orchestrator` is a thin shell over this library.
 
+mod body;
 pub mod check;
 pub mod config;
 mod database_file;

@@ -5,18 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use hosting::{Failure, Host, Manifest, Pool};
 use http::uri::{Authority, Scheme};
 use http::{StatusCode, Uri, header};
-use http_api::Origins;
+use http_api::{Admission, Origins};
+use http_body_util::Full;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use crate::body::{Bodies, drain};
 use crate::config::Config;
-use crate::server::{self, detail, unavailable};
+use crate::database_file::DatabaseFile;
+use crate::server::{self, REQUEST_ID, detail, unavailable};
 use crate::{feed, maintenance, migrate};
 
 /// Serves until SIGINT or SIGTERM.
@@ -29,26 +33,40 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let pool = Pool::new(&config.database_path);
     let host = Host::load(manifest, &pool)?;
     migrate::at_start(config).await;
+    pool.watch();
 
     let listener = server::bind(config).await?;
     let address = listener.local_addr()?;
     let stopping = watch::Sender::new(false);
     let mut router = rest(App {
         host: Arc::new(host),
+        admission: Arc::new(config.admission.clone()),
+        bodies: Bodies::new(config.max_body_bytes),
         cors_origins: config.cors_origins.clone(),
         address,
     });
+    let mut maintenance = None;
     if with_feed {
         let (route, waker) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
         router = router.merge(route);
-        maintenance::start(config);
+        let pool = Arc::clone(&pool);
+        maintenance = Some(maintenance::start(config, move |old| {
+            pool.say_old_entries(old);
+        }));
     }
-    server::run(listener, router, stopping).await?;
+    server::run(listener, router, &config.admission.hosts, stopping).await?;
 
-    tokio::task::spawn_blocking(move || pool.checkpoint())
-        .await?
-        .unwrap_or_else(|error| warn!("no checkpoint: {error}"));
+    // Whoever would still write does so before what was written is moved into the file.
+    let path = config.database_path.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Some(maintenance) = maintenance {
+            maintenance.stop();
+        }
+        DatabaseFile::open(&path)?.checkpoint()
+    })
+    .await?
+    .unwrap_or_else(|error| warn!("no checkpoint: {error}"));
     info!("stopped");
     Ok(())
 }
@@ -56,6 +74,8 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
 #[derive(Clone)]
 struct App {
     host: Arc<Host>,
+    admission: Arc<Admission>,
+    bodies: Bodies,
     cors_origins: Origins,
     address: SocketAddr,
 }
@@ -64,28 +84,51 @@ fn rest(app: App) -> Router {
     Router::new().fallback(pass).with_state(app)
 }
 
-/// Passes a request to the component that serves its path.
-async fn pass(State(app): State<App>, mut request: Request) -> Response {
+/// Passes a request to the component that serves its path, and gives its answer the headers that it owes to a page.
+async fn pass(State(app): State<App>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    if let Some(uri) = absolute(&request, app.address) {
-        *request.uri_mut() = uri;
-    }
-    let failure = match app.host.handle(request).await {
-        Ok(response) => return response.map(axum::body::Body::new),
-        Err(failure) => failure,
-    };
-    let mut response = match failure {
-        Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
-        Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
-        Failure::TooManyStreams => unavailable("There are too many streams, try again later", "10"),
-        Failure::Failed(error) => {
-            error!("{error:?}");
-            detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-        }
+    let mut response = match answer(&app, request).await {
+        Ok(response) => return response,
+        Err(response) => response,
     };
     app.cors_origins
         .answer(origin.as_ref(), response.headers_mut());
     response
+}
+
+/// The component's answer.
+///
+/// # Errors
+/// An answer of ours where it does not come to that.
+async fn answer(app: &App, mut request: Request) -> Result<Response, Response> {
+    if let Some(uri) = absolute(&request, app.address) {
+        *request.uri_mut() = uri;
+    }
+    // The component asks this too. Here nobody waits for the body of a client that is not let in.
+    if let Err(error) = app.admission.admit(&request) {
+        drain(request.into_body());
+        return Err(error.into_response());
+    }
+    let (parts, body) = request.into_parts();
+    let body = app.bodies.take(&parts.headers, body).await?;
+    let request_id = parts.headers.get(&REQUEST_ID).cloned();
+    let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
+    let failure = match app.host.handle(request).await {
+        Ok(response) => return Ok(response.map(Body::new)),
+        Err(failure) => failure,
+    };
+    Err(match failure {
+        Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
+        Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
+        Failure::TooManyStreams => unavailable("There are too many streams, try again later", "10"),
+        Failure::Failed(error) => {
+            let id = request_id.as_ref().and_then(|id| id.to_str().ok());
+            let id = id.unwrap_or_default();
+            error!(request_id = id, "{error:?}");
+            let body = serde_json::json!({"detail": "Internal Server Error", "request_id": id});
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        }
+    })
 }
 
 /// The request's URI with the scheme and host that a component expects to see.

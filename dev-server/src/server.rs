@@ -1,6 +1,7 @@
 //! One port: what listens, what is logged, and how it all ends.
 
-use std::future::IntoFuture as _;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -8,22 +9,33 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tokio::net::TcpListener;
+use http_api::Hosts;
+use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutWriter;
 use tracing::{info, warn};
 
+use crate::body::drain;
 use crate::config::Config;
 
 /// How long requests may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a client may take for the head of a request, also for the next one of a connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what it is sent.
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The pause after a connection could not be taken, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What ties a client's request to our log lines.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that we take from a client.
 const LONGEST_REQUEST_ID: usize = 128;
 
@@ -56,46 +68,97 @@ fn raise_file_limit() -> rustix::io::Result<()> {
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
+    hosts: &Hosts,
     stopping: watch::Sender<bool>,
 ) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     info!("serving http://{}", listener.local_addr()?);
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            warn!("no TCP_NODELAY: {error}");
-        }
-    });
-    let mut stop = stopping.subscribe();
     let router = router
         .layer(middleware::from_fn_with_state(
             stopping.subscribe(),
             end_streams,
         ))
+        .layer(middleware::from_fn_with_state(
+            Arc::new(hosts.clone()),
+            refuse_other_hosts,
+        ))
         .layer(middleware::from_fn(trace));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = stop.wait_for(|stopping| *stopping).await;
-    });
-    let server = tokio::spawn(server.into_future());
-    either(&mut interrupt, &mut terminate).await;
+    let service = TowerToHyperService::new(router);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let connection = http
+                        .serve_connection(TokioIo::new(timed(stream)), service.clone())
+                        .with_upgrades();
+                    tokio::spawn(connect(connection, stopping.subscribe()));
+                }
+                Err(error) => {
+                    warn!("no connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = either(&mut interrupt, &mut terminate) => break,
+        }
+    }
+    drop(listener);
     info!("stopping");
     stopping.send_replace(true);
-    let finish = async {
-        let result = server.await;
-        stopping.closed().await;
-        result
-    };
+    drop(service);
     tokio::select! {
-        result = timeout(GRACE, finish) => {
-            if let Ok(result) = result {
-                result??;
-            } else {
+        result = timeout(GRACE, stopping.closed()) => {
+            if result.is_err() {
                 warn!("requests were still running after {GRACE:?}");
             }
         }
         () = either(&mut interrupt, &mut terminate) => warn!("stopped at once"),
     }
     Ok(())
+}
+
+/// Serves a connection until it ends, and when the server stops, until the response that is on its way.
+async fn connect(
+    connection: UpgradeableConnection<TokioIo<Timed>, TowerToHyperService<Router>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // An error is the client's: it went away, or sent what is no HTTP.
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+type Timed = Pin<Box<TimeoutWriter<TcpStream>>>;
+
+/// A connection that ends when the client takes nothing of what is sent to it.
+fn timed(stream: TcpStream) -> Timed {
+    if let Err(error) = stream.set_nodelay(true) {
+        warn!("no TCP_NODELAY: {error}");
+    }
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(WRITE_TIMEOUT));
+    Box::pin(stream)
+}
+
+/// Answers a request that was sent to a name which is not ours (see [`Hosts`]), whatever it asks for.
+async fn refuse_other_hosts(
+    State(hosts): State<Arc<Hosts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match hosts.admit(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => {
+            drain(request.into_body());
+            error.into_response()
+        }
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

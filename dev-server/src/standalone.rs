@@ -24,7 +24,7 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     let listener = server::bind(config).await?;
     let stopping = watch::Sender::new(false);
     let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
-    maintenance::start(config);
+    let maintenance = maintenance::start(config, |_| {});
     let router = match proxy {
         Some(upstream) => {
             info!("passing REST on to {upstream}");
@@ -34,7 +34,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
             route.merge(Router::new().fallback(async || detail(StatusCode::NOT_FOUND, "Not Found")))
         }
     };
-    server::run(listener, router, stopping).await?;
+    server::run(listener, router, &config.admission.hosts, stopping).await?;
+    tokio::task::spawn_blocking(move || maintenance.stop()).await?;
     info!("stopped");
     Ok(())
 }

@@ -136,6 +136,8 @@ impl Resource for Definition {
         references: &[],
     };
 
+    const NARROWEST: &'static [&'static str] = &["agent_type", "is_active"];
+
     fn conflict(error: Error, row: &Input) -> ApiError {
         match error {
             Error::Constraint(Constraint::Unique(column))

@@ -1,5 +1,8 @@
 //! The group `health`: whether the service and its database answer.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::{Json, Router};
 use database::{Database, Error};
@@ -7,6 +10,8 @@ use http_api::routing::{self, Table, get, path};
 use http_api::{SERVICE, Settings, Unavailable};
 use serde::Serialize;
 
+/// After how long it is said that nobody can write.
+const SAID_AFTER: Duration = Duration::from_secs(5);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The routes of the group.
@@ -77,11 +82,31 @@ struct Health {
     database_path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     schema_version: Option<i64>,
+    /// Whether the database takes writes; false where another process has held the write lock for 5 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writable: Option<bool>,
+    /// For how many seconds nobody could write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked_for_seconds: Option<u64>,
+    /// What is deleted for its age, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<Retention>,
     /// Where a browser finds the live feed: an address, or a path of this origin.
     feed_url: String,
     /// What is wrong, where something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+/// Which log entries are deleted for their age.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+struct Retention {
+    /// The days after which they are (`RETENTION_DAYS`).
+    days: u32,
+    /// How many were older when the server started. They are kept for another ten minutes from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_entries: Option<i64>,
 }
 
 async fn health(State(app): State<App>) -> Result<Json<Health>, Unavailable<Health>> {
@@ -92,12 +117,18 @@ async fn health(State(app): State<App>) -> Result<Json<Health>, Unavailable<Heal
         database: "connected",
         database_path: app.database_path,
         schema_version: None,
+        writable: None,
+        blocked_for_seconds: None,
+        retention: retention().await,
         feed_url: app.feed_url,
         detail: None,
     };
     match app.database.schema_version().await {
         Ok(version) => {
             health.schema_version = Some(version);
+            let blocked = blocked_seconds(&app.database).await;
+            health.writable = Some(blocked.is_none());
+            health.blocked_for_seconds = blocked;
             Ok(Json(health))
         }
         Err(error) => {
@@ -115,4 +146,32 @@ async fn health(State(app): State<App>) -> Result<Json<Health>, Unavailable<Heal
             Err(Unavailable(health))
         }
     }
+}
+
+/// For how many seconds nobody could write, from [`SAID_AFTER`] on. The dev-server knows. Another host does not: then the
+/// instance that is asked notes since when it finds the lock taken.
+async fn blocked_seconds(database: &Database) -> Option<u64> {
+    static SINCE: Mutex<Option<Instant>> = Mutex::new(None);
+    if let Some(seconds) = http_api::host_variable("write_blocked_seconds").await {
+        return seconds.parse().ok().filter(|seconds| *seconds > 0);
+    }
+    let mut since = SINCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if database.is_writable().unwrap_or(true) {
+        *since = None;
+        return None;
+    }
+    let elapsed = since.get_or_insert_with(Instant::now).elapsed();
+    (elapsed >= SAID_AFTER).then_some(elapsed.as_secs())
+}
+
+async fn retention() -> Option<Retention> {
+    let days = http_api::host_variable("retention_days")
+        .await?
+        .parse()
+        .ok()?;
+    let entries = http_api::host_variable("old_log_entries").await;
+    (days > 0).then(|| Retention {
+        days,
+        log_entries: entries.and_then(|entries| entries.parse().ok()),
+    })
 }

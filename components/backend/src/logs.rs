@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::State;
 use database::log_blocks::Log;
-use database::{Condition, Connection, Database, Error, List};
+use database::{Access, Condition, Connection, Database, Error, List};
 use domain::Timestamp;
 use domain::words::{LOG_LEVEL, LOG_TYPE};
 use http_api::routing::{Table, delete, get, path, post};
@@ -146,19 +146,22 @@ impl Resource for LogEntry {
     };
 
     /// Those of an agent or a session go through the index of the agents, which has level and type in it.
-    fn index(sent: &Input) -> &'static str {
-        let is_sent = |name| sent.get(name).is_some();
-        if is_sent("agent_id") || is_sent("session_id") {
-            "INDEXED BY idx_agent_logs_agent"
+    fn access(sent: &Input) -> Access {
+        const BY_AGENT: &str = "idx_agent_logs_agent";
+        if sent.get("agent_id").is_some() {
+            Access::Ordered(BY_AGENT)
+        } else if sent.get("session_id").is_some() {
+            Access::Sorted(BY_AGENT)
         } else {
-            ""
+            Access::Free
         }
     }
 
     /// Those of a type are of one level or another: one index by level and type serves them.
     fn alternatives(sent: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         let is_sent = |name| sent.get(name).is_some();
-        let by_type = is_sent("log_type") && !is_sent("level") && Self::index(sent).is_empty();
+        let by_type =
+            is_sent("log_type") && !is_sent("level") && Self::access(sent) == Access::Free;
         let alternatives: Vec<Vec<Condition>> = if by_type {
             let levels = LOG_LEVEL.all.iter();
             levels
@@ -196,15 +199,20 @@ async fn of_agent(
     mut query: ListQuery<ListRows<LogEntry>>,
 ) -> Result<http_api::List<Row<LogEntry>>, ApiError> {
     query.filters.set("agent_id", id.as_str());
-    let page = database
-        .read(|db| {
-            let page = queries::list::<LogEntry>(db, &query.filters, query.window())?;
-            if page.is_empty() && !queries::exists(db, "agents", &id)? {
-                return Err(ApiError::unknown("Agent", &id));
-            }
-            Ok(page)
-        })
-        .await?;
+    let list = |db: &dyn Connection| queries::list::<LogEntry>(db, &query.filters, query.window());
+    let mut page = database.one(list).await?;
+    if page.is_empty() {
+        // Asked again with it, as the agent may have been made in between.
+        page = database
+            .read(|db| {
+                if queries::exists(db, "agents", &id)? {
+                    Ok(list(db)?)
+                } else {
+                    Err(ApiError::unknown("Agent", &id))
+                }
+            })
+            .await?;
+    }
     Ok(query.answer(page))
 }
 

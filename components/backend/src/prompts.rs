@@ -1,6 +1,6 @@
 //! `/api/runtime/prompts`: what agents were asked, and what they answered.
 
-use database::{Database, List};
+use database::{Access, Database, List};
 use domain::words::{PROMPT_STATUS, PROMPT_TYPE};
 use http_api::routing::{Table, get, patch, path, post};
 use http_api::{Input, Kind, Order};
@@ -165,18 +165,21 @@ impl Resource for Prompt {
         }],
     };
 
+    const NARROWEST: &'static [&'static str] = &["agent_id", "session_id", "status", "prompt_type"];
+
     /// Those of a session are found by its agents.
-    fn index(sent: &Input) -> &'static str {
+    fn access(sent: &Input) -> Access {
         let is_sent = |name| sent.get(name).is_some();
-        match (
-            is_sent("session_id"),
-            is_sent("status"),
-            is_sent("prompt_type"),
-        ) {
-            (false, ..) => "",
-            (_, true, _) => "INDEXED BY idx_prompts_agent_status",
-            (_, _, true) => "INDEXED BY idx_prompts_agent_type",
-            _ => "INDEXED BY idx_prompts_agent",
+        if is_sent("agent_id") {
+            Access::Ordered("idx_prompts_agent")
+        } else if is_sent("session_id") {
+            Access::Sorted("idx_prompts_agent")
+        } else if is_sent("status") {
+            Access::Ordered("idx_prompts_status")
+        } else if is_sent("prompt_type") {
+            Access::Ordered("idx_prompts_type_time")
+        } else {
+            Access::Free
         }
     }
 }

@@ -199,6 +199,9 @@ impl Resource for RunningAgent {
         ],
     };
 
+    const NARROWEST: &'static [&'static str] =
+        &["parent_agent_id", "session_id", "orchestrator_agent_id"];
+
     /// Those with a status, and among the failed also those that are lost and stand there with another.
     fn alternatives(sent: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         const LOST: &str = "heartbeat_at IS NOT NULL AND rowid IN (SELECT row FROM lost_agents)";
@@ -206,11 +209,21 @@ impl Resource for RunningAgent {
         let Some(statuses) = sent.text("status") else {
             return vec![conditions];
         };
+        let is_of_few = sent.get("session_id").is_some() || sent.get("parent_agent_id").is_some();
         let mut alternatives = Vec::new();
         for status in statuses.split(',') {
-            let mut with_status = conditions.clone();
-            with_status.push(Condition::new("status = ?", status));
-            if !domain::words::is_terminal(status) {
+            let with_status = Condition::new("status = ?", status);
+            let is_at_work = !domain::words::is_terminal(status);
+            let mut with_status = if conditions.is_empty() {
+                vec![with_status]
+            } else if is_at_work && !is_of_few {
+                // A definition may have had many agents, of which few are at work.
+                let others = conditions.iter().cloned().map(Condition::beside);
+                others.chain([with_status]).collect()
+            } else {
+                [conditions.clone(), vec![with_status.beside()]].concat()
+            };
+            if is_at_work {
                 with_status.push(Condition::plain(NOT_LOST));
             }
             alternatives.push(with_status);
@@ -223,12 +236,22 @@ impl Resource for RunningAgent {
         alternatives
     }
 
-    /// Whoever writes writes down what was lost.
-    fn before_update(db: &dyn Connection, before: &Found) -> Result<(), Error> {
-        if before.status() == "failed" {
-            leases::reap(db)?;
+    /// An agent that was only silent is heard again, unless what changes is what others ask of it. Whoever writes writes
+    /// down what was lost.
+    fn before_update(
+        db: &dyn Connection,
+        id: &str,
+        before: &Found,
+        changes: &Input,
+    ) -> Result<bool, Error> {
+        if before.status() != "failed" {
+            return Ok(false);
         }
-        Ok(())
+        if changes.names().all(|name| name == "cancel_requested") {
+            leases::reap_one(db, id)?;
+            return Ok(false);
+        }
+        leases::revive(db, id)
     }
 }
 
@@ -295,37 +318,34 @@ async fn heartbeat(
     const SQL: &str = "UPDATE agents SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), \
          lease_seconds = coalesce(?2, lease_seconds, 60) \
          WHERE id = ?1 AND status IN ('initializing', 'planning', 'executing', 'reviewing') \
-         AND rowid NOT IN (SELECT row FROM lost_agents) RETURNING cancel_requested";
-    let ended = || ApiError::NotFound(String::new());
-    let answer = request
-        .run(&database, |db, sent| {
-            let rows = db.execute(
-                SQL,
-                &[id.as_str().into(), sent.integer("lease_seconds").into()],
-            )?;
-            let mut row = rows.into_iter().next().ok_or_else(ended)?;
-            let body = HeartbeatResponse {
-                cancel_requested: row.boolean("cancel_requested")?,
-            };
-            // A structure of a truth value always serialises.
-            Ok(StoredResponse::ok(
-                serde_json::to_string(&body).unwrap_or_default(),
-            ))
-        })
-        .await;
-    match answer {
-        // There is no such agent, or none that is at work.
-        Err(ApiError::NotFound(_)) => {
-            let declaration = RunningAgent::DECLARATION;
-            // Whoever writes writes down what was lost.
-            database.write(leases::reap).await?;
-            let found = database
-                .one(|db| queries::find::<RunningAgent>(db, &id))
-                .await?;
-            Err(declaration.ended(&id, &found.status()))
-        }
-        answer => answer,
+         AND NOT EXISTS (SELECT 1 FROM lost_agents WHERE row = agents.rowid) RETURNING cancel_requested";
+    // There is no such agent, or none that is at work.
+    let absent = || ApiError::NotFound(String::new());
+    let note = |db: &dyn Connection, sent: &Input| {
+        let rows = db.execute(
+            SQL,
+            &[id.as_str().into(), sent.integer("lease_seconds").into()],
+        )?;
+        let mut row = rows.into_iter().next().ok_or_else(absent)?;
+        let body = HeartbeatResponse {
+            cancel_requested: row.boolean("cancel_requested")?,
+        };
+        // A structure of a truth value always serialises.
+        Ok(StoredResponse::ok(
+            serde_json::to_string(&body).unwrap_or_default(),
+        ))
+    };
+    let answer = request.run(&database, note).await;
+    if !matches!(answer, Err(ApiError::NotFound(_))) {
+        return answer;
     }
+    if database.write(|db| leases::revive(db, &id)).await? {
+        return request.run(&database, note).await;
+    }
+    let found = database
+        .one(|db| queries::find::<RunningAgent>(db, &id))
+        .await?;
+    Err(RunningAgent::DECLARATION.ended(&id, &found.status()))
 }
 
 /// A status that an agent had.
@@ -389,7 +409,7 @@ fn history_page(
     let sql = format!(
         "SELECT seq, json_object('seq', seq, 'status', status, \
          'at', coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', at), at)) AS json \
-         FROM agent_history WHERE agent_id = ?1 AND seq {sign} ?2 ORDER BY seq {direction} LIMIT ?3 + 0"
+         FROM agent_history WHERE agent_id = +?1 AND seq {sign} +?2 ORDER BY seq {direction} LIMIT +?3"
     );
     let after = match window.after {
         Some([seq]) => seq.clone(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use database::{Connection, Database, Error, Row};
+use database::{Access, Connection, Database, Error, Row};
 use domain::Timestamp;
 use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order, PageOf};
@@ -72,7 +72,7 @@ async fn list(
 ) -> Result<List<Session>, ApiError> {
     let page = database
         .read(|db| {
-            let page = SESSIONS.page(db, SELECT, "", &[Vec::new()], query.window())?;
+            let page = SESSIONS.page(db, SELECT, Access::Free, &[Vec::new()], query.window())?;
             let mut sessions = summed_up(db, &page.rows)?.into_iter();
             PageOf::new(page, |_, json| {
                 // Structures of text and numbers always serialise.

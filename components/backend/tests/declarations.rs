@@ -4,7 +4,7 @@
 use backend::{GROUPS, declarations};
 use database::Database;
 use database::native::Native;
-use http_api::{Api, Kind, Origins, Settings, Tokens};
+use http_api::{Api, Kind, Origins, Settings};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ fn settings() -> Settings {
         cors_origins: Origins::default(),
         max_body_bytes: 1 << 20,
         feed_url: String::new(),
-        tokens: Tokens::default(),
+        admission: http_api::Admission::default(),
     }
 }
 

@@ -91,7 +91,7 @@ pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error
     const SQL: &str = concat!(
         "SELECT seq, entity_id, op, ",
         told!(),
-        " FROM change_log WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0"
+        " FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2"
     );
     let rows = as_many_as_fit(PAGE, |limit| db.execute(SQL, &[seq.into(), limit.into()]))?;
     let changes = rows
@@ -135,7 +135,7 @@ pub fn agents(
                 $session,
                 " AND (?2 IS NULL OR (status IN (SELECT value FROM json_each(?2)) OR heartbeat_at IS NOT NULL) \
                  AND json_extract(payload, '$.status') IN (SELECT value FROM json_each(?2))) \
-                 ORDER BY started_time DESC, agents.rowid DESC LIMIT ?3 + 0)"
+                 ORDER BY started_time DESC, agents.rowid DESC LIMIT +?3)"
             )
         };
     }

@@ -30,23 +30,27 @@ impl Owner {
 /// # Errors
 /// Those of the connection.
 pub fn begin(db: &dyn Connection, owner: Owner, id: &Value) -> Result<(), Error> {
-    let note = match owner {
+    note(db, owner, id)?;
+    let sql = format!("DELETE FROM {} WHERE id = ?1", owner.table());
+    db.execute(&sql, std::slice::from_ref(id))?;
+    Ok(())
+}
+
+/// Notes that what hangs on the row is to follow it.
+fn note(db: &dyn Connection, owner: Owner, id: &Value) -> Result<(), Error> {
+    let sql = match owner {
         Owner::Definition => {
             "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log, deleted_time) \
-             SELECT 'orchestrator_agents', ?1, coalesce(max(rowid), 0), 0, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
-             FROM agents"
+             SELECT 'orchestrator_agents', CAST(?1 AS TEXT), coalesce(max(rowid), 0), 0, \
+             strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM agents"
         }
         Owner::Agent => {
             "INSERT OR REPLACE INTO deletions (kind, id, last_row, last_log, deleted_time) \
-             SELECT 'agents', ?1, coalesce((SELECT max(rowid) FROM prompts), 0), coalesce(max(id), 0), \
+             SELECT 'agents', CAST(?1 AS TEXT), coalesce((SELECT max(rowid) FROM prompts), 0), coalesce(max(id), 0), \
              strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM agent_logs"
         }
     };
-    db.execute(note, std::slice::from_ref(id))?;
-    db.execute(
-        &format!("DELETE FROM {} WHERE id = ?1", owner.table()),
-        std::slice::from_ref(id),
-    )?;
+    db.execute(sql, std::slice::from_ref(id))?;
     Ok(())
 }
 
@@ -66,7 +70,8 @@ pub fn are_pending(db: &dyn Connection) -> Result<bool, Error> {
 /// # Errors
 /// Those of the connection.
 pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
-    const NEXT: &str = "SELECT kind, id, last_row, last_log, deleted_time FROM deletions LIMIT 1";
+    // An id may be text that is no UTF-8, which only its bytes tell.
+    const NEXT: &str = "SELECT kind, CAST(id AS BLOB) AS id, last_row, last_log, deleted_time FROM deletions LIMIT 1";
     let Some(mut row) = db.execute(NEXT, &[])?.into_iter().next() else {
         return Ok(false);
     };
@@ -82,7 +87,7 @@ pub fn step(db: &dyn Connection, limit: usize) -> Result<bool, Error> {
         delete_of_definition(db, &id, &before, limit)?
     };
     if !left {
-        let done = "DELETE FROM deletions WHERE kind = ?1 AND id = ?2";
+        let done = "DELETE FROM deletions WHERE kind = ?1 AND id = CAST(?2 AS TEXT)";
         db.execute(done, &[kind.into(), id])?;
     }
     Ok(true)
@@ -129,8 +134,8 @@ fn delete_of_others(
             continue;
         }
         let sql = format!(
-            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {column} = ?1 LIMIT ?2) \
-             AND NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.id = ?1) RETURNING 1",
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {column} = CAST(?1 AS TEXT) LIMIT ?2) \
+             AND NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.id = CAST(?1 AS TEXT)) RETURNING 1",
             owner = owner.table(),
         );
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -150,14 +155,14 @@ fn delete_of_agent(
     limit: usize,
 ) -> Result<bool, Error> {
     const LOGS: &str = "DELETE FROM agent_logs WHERE id IN (\
-        SELECT id FROM agent_logs WHERE agent_id = ?1 AND id <= ?2 LIMIT ?3) RETURNING id";
+        SELECT id FROM agent_logs WHERE agent_id = CAST(?1 AS TEXT) AND id <= ?2 LIMIT ?3) RETURNING id";
     // Where there is such an agent again, what came after the deletion is its own.
-    const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (SELECT rowid FROM prompts WHERE agent_id = ?1 \
-        AND (rowid <= ?2 AND created_time <= ?3 OR NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1)) LIMIT ?4) \
+    const PROMPTS: &str = "DELETE FROM prompts WHERE rowid IN (SELECT rowid FROM prompts WHERE agent_id = CAST(?1 AS TEXT) \
+        AND (rowid <= ?2 AND created_time <= ?3 OR NOT EXISTS (SELECT 1 FROM agents WHERE id = CAST(?1 AS TEXT))) LIMIT ?4) \
         RETURNING rowid";
     const CHILDREN: &str = "UPDATE agents SET parent_agent_id = NULL WHERE rowid IN (\
-        SELECT rowid FROM agents WHERE parent_agent_id = ?1 LIMIT ?2) \
-        AND NOT EXISTS (SELECT 1 FROM agents WHERE id = ?1) RETURNING rowid";
+        SELECT rowid FROM agents WHERE parent_agent_id = CAST(?1 AS TEXT) LIMIT ?2) \
+        AND NOT EXISTS (SELECT 1 FROM agents WHERE id = CAST(?1 AS TEXT)) RETURNING rowid";
     let most: Value = i64::try_from(limit).unwrap_or(i64::MAX).into();
     let Before {
         last_row,
@@ -187,9 +192,9 @@ fn delete_of_definition(
     before: &Before,
     limit: usize,
 ) -> Result<bool, Error> {
-    const AGENTS: &str = "SELECT id FROM agents WHERE orchestrator_agent_id = ?1 AND id IS NOT NULL \
-        AND (rowid <= ?2 AND started_time <= ?3 \
-        OR NOT EXISTS (SELECT 1 FROM orchestrator_agents WHERE id = ?1)) LIMIT ?4";
+    const AGENTS: &str = "SELECT rowid AS row, CAST(id AS BLOB) AS id FROM agents \
+        WHERE orchestrator_agent_id = CAST(?1 AS TEXT) AND (rowid <= ?2 AND started_time <= ?3 \
+        OR NOT EXISTS (SELECT 1 FROM orchestrator_agents WHERE id = CAST(?1 AS TEXT))) LIMIT ?4";
     // An agent costs as much as some rows of others: its change, its history, its sums.
     let few: Value = i64::try_from(limit / 10 + 1).unwrap_or(i64::MAX).into();
     let parameters = [
@@ -203,7 +208,11 @@ fn delete_of_definition(
         return delete_of_others(db, Owner::Definition, id, limit);
     }
     for mut agent in agents {
-        begin(db, Owner::Agent, &agent.take("id")?)?;
+        let id = agent.take("id")?;
+        if id != Value::Null {
+            note(db, Owner::Agent, &id)?;
+        }
+        db.execute("DELETE FROM agents WHERE rowid = ?1", &[agent.take("row")?])?;
     }
     Ok(true)
 }

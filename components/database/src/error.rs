@@ -77,21 +77,24 @@ impl Error {
         ]) {
             Self::Schema(message.to_owned())
         } else if says(&[
-            "syntax error",
-            "no such function",
-            "duplicate column name",
-            "already exists",
-            "ambiguous column",
-            "incomplete input",
-            "within a transaction",
-            "no transaction is active",
-            "Wrong number of parameters",
-            "datatype mismatch",
-            "misuse",
+            "unable to open",
+            "disk I/O error",
+            "is full",
+            "readonly database",
+            "not a database",
+            "image is malformed",
+            "interrupted",
+            "no connection",
+            "Io(",
+            "AccessDenied",
+            "NoSuchDatabase",
+            "InvalidConnection",
+            "hrana",
         ]) {
-            Self::Statement(message.to_owned())
-        } else {
             Self::Unavailable(message.to_owned())
+        } else {
+            // What nobody knows is a fault of ours until it is known.
+            Self::Statement(message.to_owned())
         }
     }
 }
@@ -127,6 +130,10 @@ mod tests {
         assert!(matches!(
             Error::from_message("disk I/O error"),
             Error::Unavailable(_)
+        ));
+        assert!(matches!(
+            Error::from_message("something that nobody has seen"),
+            Error::Statement(_)
         ));
     }
 }

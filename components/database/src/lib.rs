@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use error::{Constraint, Error};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, steps};
-pub use page::{Condition, List, Page, Window};
+pub use page::{Access, Condition, List, Page, Window};
 pub use row::{Row, Value};
 
 /// How long a request waits for the write lock before it answers 503.
@@ -176,6 +176,21 @@ impl Database {
             return Err(Error::NewerSchema { found: version });
         }
         Ok(version)
+    }
+
+    /// Whether the write lock is to be had now. Waits for nobody and changes nothing.
+    ///
+    /// # Errors
+    /// An [`Error`] of the database other than [`Error::Busy`].
+    pub fn is_writable(&self) -> Result<bool, Error> {
+        let taken = self.backend.with(&mut |connection| {
+            transaction(connection, "BEGIN IMMEDIATE", &mut |_| Ok::<_, Error>(()))
+        });
+        match taken {
+            Ok(()) => Ok(true),
+            Err(Error::Busy) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Brings the schema up to date, unless it was seen to be already.

@@ -237,16 +237,38 @@ impl Log {
         Ok(!db.execute(&sql, &[])?.is_empty())
     }
 
-    /// Deletes entries that are more than `days` days old (one whose time is no time never is), at most `limit` of them, so that nobody waits long for the
-    /// write lock. Gives how many they were.
+    /// Deletes entries that are more than `days` days old, at most `limit` of them, so that nobody waits long for the write
+    /// lock. One whose time is no time never is. Gives how many they were.
     ///
     /// # Errors
     /// Those of the connection.
     pub fn delete_old(self, db: &dyn Connection, days: i64, limit: usize) -> Result<usize, Error> {
         let sql = of_log!(
             self,
-            "DELETE FROM {table} WHERE id IN (\
-             SELECT id FROM log_blocks CROSS JOIN {table} ON id >= block << 10 AND id < (block + 1) << 10 \
+            "DELETE FROM {table} WHERE id IN ({old} LIMIT +?2) RETURNING id"
+        )
+        .replace("{old}", &self.old());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(db.execute(&sql, &[days.into(), limit.into()])?.len())
+    }
+
+    /// How many entries that is true of.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn count_old(self, db: &dyn Connection, days: i64) -> Result<i64, Error> {
+        let sql = format!("SELECT count(*) AS entries FROM ({})", self.old());
+        let rows = db.execute(&sql, &[days.into()])?;
+        rows.into_iter()
+            .next()
+            .map_or(Ok(0), |mut row| row.integer("entries"))
+    }
+
+    /// The ids of the entries that are more than `?1` days old: those of blocks that have such, and of the tail.
+    fn old(self) -> String {
+        of_log!(
+            self,
+            "SELECT id FROM log_blocks CROSS JOIN {table} ON id >= block << 10 AND id < (block + 1) << 10 \
              WHERE log = '{log}' AND (stale OR first_time < \
              strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days')) AND (stale OR debug + info + warning + error + critical > 0) \
              AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
@@ -254,10 +276,8 @@ impl Log {
              UNION ALL SELECT id FROM {table} \
              WHERE id >= coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808) \
              AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
-             AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z' LIMIT ?2) RETURNING id"
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(db.execute(&sql, &[days.into(), limit.into()])?.len())
+             AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z'"
+        )
     }
 }
 

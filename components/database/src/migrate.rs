@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0004_write_side.sql"),
     include_str!("../../../sql/0005_questions.sql"),
     include_str!("../../../sql/0006_one_telling.sql"),
+    include_str!("../../../sql/0007_leases.sql"),
 ];
 
 /// The version of a database that has them all.

@@ -1,12 +1,14 @@
 //! The adapter outside of a component: rusqlite. Handlers run on it in native tests and in the benchmark's ceiling;
 //! the dev-server takes its connections from here too.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use rusqlite::types::ValueRef;
 
 use crate::{Backend, Connection, Error, Row, Value};
@@ -46,6 +48,118 @@ pub fn identity(path: &Path) -> Option<Identity> {
         device: metadata.dev(),
         inode: metadata.ino(),
     })
+}
+
+/// Why a file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing is there. Only a start makes a database.
+    #[error("unable to open database file: there is no {}", .0.display())]
+    Missing(PathBuf),
+    /// It is another file than the one that this process still has connections to.
+    #[error("unable to open database file: {} was replaced", .0.display())]
+    Replaced(PathBuf),
+    /// SQLite's own error.
+    #[error("{}", message(.0))]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The files that this process has connections to, and how many, by their path.
+///
+/// Beside a file lie its log and the index of the log, which SQLite finds by the file's name. Once the file is moved away
+/// and another has its name, both would be shared by the old file's connections and the new one's; and POSIX drops the locks
+/// of a process on a file when any of its descriptors is closed. So a new file has to wait until the old one is closed.
+static OPEN: Mutex<BTreeMap<PathBuf, (Identity, usize)>> = Mutex::new(BTreeMap::new());
+
+/// A connection to a file that is there: it may be moved, deleted or replaced meanwhile.
+pub struct File {
+    /// `None` only while it is dropped.
+    connection: Option<rusqlite::Connection>,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl File {
+    /// Opens the file at `path`, configured as [`open`] does.
+    ///
+    /// # Errors
+    /// [`OpenError`], also where the file is replaced at this moment.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let identity = identity(path).ok_or_else(|| OpenError::Missing(path.to_owned()))?;
+        let replaced = || OpenError::Replaced(path.to_owned());
+        {
+            let mut open = lock(&OPEN);
+            let (of, count) = open.entry(path.to_owned()).or_insert((identity, 0));
+            if *count > 0 && *of != identity {
+                return Err(replaced());
+            }
+            (*of, *count) = (identity, *count + 1);
+        }
+        // From here on, a drop is what takes it off the list.
+        let mut file = Self {
+            connection: None,
+            path: path.to_owned(),
+            identity,
+        };
+        // Not read-only: the first reader of a write-ahead log has to write to the files beside it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = configure(rusqlite::Connection::open_with_flags(path, flags)?)?;
+        // The log is opened by its name too, at the first query.
+        connection.query_row("PRAGMA user_version", [], |_| Ok(()))?;
+        file.connection = Some(connection);
+        if file.is_current() {
+            Ok(file)
+        } else {
+            Err(replaced())
+        }
+    }
+
+    /// Whether the path still leads to this file.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        identity(&self.path) == Some(self.identity)
+    }
+}
+
+impl std::ops::Deref for File {
+    type Target = rusqlite::Connection;
+
+    fn deref(&self) -> &rusqlite::Connection {
+        match &self.connection {
+            Some(connection) => connection,
+            None => unreachable!("a file is used only while it is open"),
+        }
+    }
+}
+
+impl std::ops::DerefMut for File {
+    fn deref_mut(&mut self) -> &mut rusqlite::Connection {
+        match &mut self.connection {
+            Some(connection) => connection,
+            None => unreachable!("a file is used only while it is open"),
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && identity(&self.path).is_none()
+        {
+            // Where the file is now, its log does not follow: so what was committed goes into the file.
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+        let mut open = lock(&OPEN);
+        if let Some((_, count)) = open.get_mut(&self.path) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.path);
+            }
+        }
+    }
 }
 
 /// The columns and rows of a statement, in whatever form the caller keeps a value.

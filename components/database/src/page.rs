@@ -25,6 +25,8 @@ pub struct Condition {
     pub sql: &'static str,
     /// What `?` stands for.
     pub value: Option<Value>,
+    /// Whether the rows may be found by it; else it is looked at in each row that something else has found.
+    is_way: bool,
 }
 
 impl Condition {
@@ -33,14 +35,39 @@ impl Condition {
         Self {
             sql,
             value: Some(value.into()),
+            is_way: true,
         }
     }
 
     /// The condition that `sql` is, which has no `?`.
     #[must_use]
     pub fn plain(sql: &'static str) -> Self {
-        Self { sql, value: None }
+        Self {
+            sql,
+            value: None,
+            is_way: true,
+        }
     }
+
+    /// The same, for rows that another condition finds. It begins with its column.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        Self {
+            is_way: false,
+            ..self
+        }
+    }
+}
+
+/// How SQLite, which does not know how many rows a value has, comes to the rows of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As it chooses.
+    Free,
+    /// By the index of that name, in which they stand in the list's order.
+    Ordered(&'static str),
+    /// By the index of that name, and then they are sorted.
+    Sorted(&'static str),
 }
 
 /// Which rows of a list are wanted.
@@ -65,8 +92,8 @@ pub struct Page {
 
 impl List {
     /// Gives the rows of `window` that fulfil all conditions of one of `alternatives`, of which no row fulfils two. Each
-    /// alternative goes through an index of its own, and SQLite merges what they find. `index` is empty, or says by
-    /// `INDEXED BY` which one that has to be. `select` is what is read of each row, in which the table has its own name.
+    /// alternative goes through an index of its own, and SQLite merges what they find. `select` is what is read of each
+    /// row, in which the table has its own name.
     ///
     /// Where these are more than the host hands over at once, it gives fewer: half as many, and so on.
     ///
@@ -76,13 +103,13 @@ impl List {
         &self,
         db: &dyn Connection,
         select: &str,
-        index: &'static str,
+        access: Access,
         alternatives: &[Vec<Condition>],
         window: Window<'_>,
     ) -> Result<Page, Error> {
         let mut sql = Sql::default();
         for conditions in alternatives {
-            self.search(&mut sql, index, conditions, window);
+            self.search(&mut sql, access, conditions, window);
         }
         let direction = if window.descending { "DESC" } else { "ASC" };
         let key = self.key.unwrap_or("rowid");
@@ -92,11 +119,10 @@ impl List {
             (Some(_), _) => format!("{key} {direction}, rowid {direction}"),
             (None, _) => format!("{key} {direction}"),
         };
-        // Of a bare parameter the planner wants to know the value, and so prepares a cached statement anew each time.
-        let limited = format!(" ORDER BY {order} LIMIT ?{} + 0", sql.parameters.len() + 1);
+        let limited = format!(" ORDER BY {order} LIMIT +?{}", sql.parameters.len() + 1);
         let text = match sql.searches.as_slice() {
             // In the order of its index: a row is read where it is found.
-            [search] if index.is_empty() => {
+            [search] if !matches!(access, Access::Sorted(_)) => {
                 search.replacen("FROM", &format!(", {select} FROM"), 1) + &limited
             }
             // What is sorted or merged are positions, and the rows of the page are read after that.
@@ -136,11 +162,15 @@ impl List {
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
     /// since SQLite goes straight to the start of either range of the index but not to that of both.
-    fn search(&self, sql: &mut Sql, index: &str, conditions: &[Condition], window: Window<'_>) {
+    fn search(&self, sql: &mut Sql, access: Access, conditions: &[Condition], window: Window<'_>) {
+        let index = match access {
+            Access::Free => String::new(),
+            Access::Ordered(index) | Access::Sorted(index) => format!("INDEXED BY {index}"),
+        };
         let sign = if window.descending { "<" } else { ">" };
         let conditions: Vec<String> = conditions
             .iter()
-            .map(|condition| sql.condition(condition.sql, condition.value.as_ref()))
+            .map(|condition| sql.condition(condition))
             .collect();
         let ranges = match (window.after, self.key) {
             (Some([key, row]), Some(column)) => {
@@ -174,15 +204,23 @@ struct Sql {
 }
 
 impl Sql {
+    /// A place for a value. In an ordered query SQLite prepares a cached statement anew each time where a bare parameter is
+    /// compared, since it wants to know the value; the sign, which changes nothing, keeps it from that.
     fn parameter(&mut self, value: &Value) -> String {
         self.parameters.push(value.clone());
-        format!("?{}", self.parameters.len())
+        format!("+?{}", self.parameters.len())
     }
 
-    fn condition(&mut self, sql: &str, value: Option<&Value>) -> String {
-        match value {
-            Some(value) => sql.replace('?', &self.parameter(value)),
-            None => sql.to_owned(),
+    fn condition(&mut self, condition: &Condition) -> String {
+        let sql = match &condition.value {
+            Some(value) => condition.sql.replace('?', &self.parameter(value)),
+            None => condition.sql.to_owned(),
+        };
+        // A sign keeps SQLite from an index of the column.
+        if condition.is_way {
+            sql
+        } else {
+            format!("+{sql}")
         }
     }
 }

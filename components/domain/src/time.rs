@@ -1,6 +1,6 @@
 //! Points in time.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use serde::{Serialize, Serializer};
 
 /// A point in time, written as RFC 3339 in UTC with milliseconds: `2026-02-05T10:00:00.123Z`.
@@ -30,6 +30,36 @@ impl Timestamp {
             Some(zoned.timestamp())
         })?;
         Some(Self(format(instant)))
+    }
+
+    /// The time that SQLite's `datetime` writes as `2026-02-05 10:00:00`, read as SQLite reads it: the 31st of a month that
+    /// has none is a day of the next. `None` for a text of another form.
+    #[must_use]
+    pub fn of_seconds(text: &str) -> Option<String> {
+        let bytes = text.as_bytes();
+        let is_form = bytes.len() == 19
+            && bytes.iter().enumerate().all(|(place, byte)| match place {
+                4 | 7 => *byte == b'-',
+                10 => matches!(byte, b' ' | b'T'),
+                13 | 16 => *byte == b':',
+                _ => byte.is_ascii_digit(),
+            });
+        if !is_form {
+            return None;
+        }
+        let number = |start: usize, end: usize| text[start..end].parse::<i8>().ok();
+        let (month, day) = (number(5, 7)?, number(8, 10)?);
+        let is_time = number(11, 13)? < 24 && number(14, 16)? < 60 && number(17, 19)? < 60;
+        if !is_time || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let time = &text[11..];
+        if day <= 28 {
+            return Some(format!("{}T{time}.000Z", &text[..10]));
+        }
+        let first = Date::new(text[..4].parse().ok()?, month, 1).ok()?;
+        let date = first.checked_add(jiff::Span::new().days(day - 1)).ok()?;
+        Some(format!("{date}T{time}.000Z"))
     }
 
     /// A time as the schema's columns of canonical times give it; a text that is no time stays as it is.
@@ -127,6 +157,27 @@ mod tests {
             ("2026-02-05", "2026-02-05T00:00:00.000Z"),
         ] {
             assert_eq!(parsed(text).as_deref(), Some(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_read_as_sqlite_does() {
+        let read = Timestamp::of_seconds;
+        for (text, time) in [
+            ("2026-02-05 10:00:00", Some("2026-02-05T10:00:00.000Z")),
+            ("2026-02-05T23:59:59", Some("2026-02-05T23:59:59.000Z")),
+            ("2026-02-31 10:00:00", Some("2026-03-03T10:00:00.000Z")),
+            ("2024-02-29 10:00:00", Some("2024-02-29T10:00:00.000Z")),
+            ("2026-12-31 10:00:00", Some("2026-12-31T10:00:00.000Z")),
+            ("2026-13-05 10:00:00", None),
+            ("2026-00-05 10:00:00", None),
+            ("2026-02-32 10:00:00", None),
+            ("2026-02-05 24:00:00", None),
+            ("2026-02-05 10:60:00", None),
+            ("2026-02-05 10:00", None),
+            ("2026-02-05 10:00:0é", None),
+        ] {
+            assert_eq!(read(text).as_deref(), time, "{text}");
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Debug, Formatter};
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Request, header};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::ApiError;
+use crate::{ApiError, Hosts, cors};
 
 /// Where a token is needed: these paths and all that is below them.
 const GUARDED: [&str; 2] = ["/api", "/ws"];
@@ -65,6 +65,30 @@ impl Tokens {
     }
 }
 
+/// Who is let in, as far as a request's head tells.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Under which names we may be asked.
+    pub hosts: Hosts,
+    /// What a client has to send.
+    pub tokens: Tokens,
+}
+
+impl Admission {
+    /// Whether a request is let in. A browser sends no token with a preflight, which is answered and does nothing.
+    ///
+    /// # Errors
+    /// The answer to a client that is not.
+    pub fn admit<B>(&self, request: &Request<B>) -> Result<(), ApiError> {
+        self.hosts.admit(request)?;
+        let (method, headers) = (request.method(), request.headers());
+        if cors::is_preflight(method, headers) || !guards(request.uri().path()) {
+            return Ok(());
+        }
+        self.tokens.admit(method, bearer(headers))
+    }
+}
+
 /// A secret text.
 #[derive(Clone)]
 struct Token(String);
@@ -97,7 +121,7 @@ impl Debug for Token {
 
 /// Whether a token is needed for `path`. To be asked with the path that goes to the router: it compares paths letter
 /// by letter, as they were sent, so no other way to write one of these leads to a route.
-pub(crate) fn guards(path: &str) -> bool {
+fn guards(path: &str) -> bool {
     GUARDED.iter().any(|guarded| {
         path.strip_prefix(guarded)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

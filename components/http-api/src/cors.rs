@@ -6,8 +6,7 @@
 use http::{HeaderMap, HeaderValue, Method, header};
 
 /// What a page may send besides the headers that are always allowed.
-const ALLOWED_HEADERS: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id";
+const ALLOWED_HEADERS: &str = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id";
 /// What a page may read besides the headers that are always allowed.
 const EXPOSED_HEADERS: &str =
     "ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";

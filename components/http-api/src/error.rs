@@ -45,6 +45,14 @@ pub enum ApiError {
     /// 415: the body is not declared as JSON.
     #[error("The body must be JSON: set Content-Type: application/json")]
     NotJson,
+    /// 415: the body is encoded in a way that we do not decode.
+    #[error("The body's Content-Encoding {0:?} is not taken: send gzip or none")]
+    UnknownEncoding(String),
+    /// 421: the request was sent to a name that is not ours.
+    #[error(
+        "This server is not known as {0:?}: list the name in ALLOWED_HOSTS, set API_TOKEN, or ALLOW_INSECURE=1 for any"
+    )]
+    Misdirected(String),
     /// 422: all that is wrong with a body or a query.
     #[error("{} fields do not validate", .0.len())]
     Invalid(Vec<FieldError>),
@@ -68,6 +76,17 @@ impl ApiError {
         let challenge = [(header::WWW_AUTHENTICATE, challenge)];
         (StatusCode::UNAUTHORIZED, challenge, Json(Detail { detail })).into_response()
     }
+}
+
+/// What is behind an error, for the log alone: an extension of the response.
+#[derive(Clone)]
+pub(crate) struct Cause(pub(crate) String);
+
+/// 500: a fault of ours. Who reports it has its number, which the log has with the cause.
+#[derive(Serialize)]
+pub(crate) struct InternalError<'a> {
+    pub(crate) detail: &'static str,
+    pub(crate) request_id: &'a str,
 }
 
 /// One thing that is wrong with a body or a query.
@@ -156,14 +175,19 @@ impl IntoResponse for ApiError {
             Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnknownEncoding(_) => {
+                let detail = self.to_string();
+                let taken = [(header::ACCEPT_ENCODING, "gzip")];
+                let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                return (status, taken, Json(Detail { detail })).into_response();
+            }
+            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(errors) => {
                 let body = Json(Detail { detail: errors });
                 return (StatusCode::UNPROCESSABLE_ENTITY, body).into_response();
             }
             Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Database(error) => {
-                // The client is not told the details, so they go to the host's log.
-                eprintln!("{error}");
                 let (status, sentence, retry_after) = of_database(error);
                 let detail = match error {
                     Error::NewerSchema { .. } => error.to_string(),
@@ -175,6 +199,8 @@ impl IntoResponse for ApiError {
                         .headers_mut()
                         .insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
                 }
+                // The client is not told the details, so they go to the host's log.
+                response.extensions_mut().insert(Cause(error.to_string()));
                 return response;
             }
         };

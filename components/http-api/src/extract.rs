@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 
 use crate::fields::{self, Declared, Input, Reader};
-use crate::{ApiError, FieldError, Location};
+use crate::{ApiError, FieldError, Location, gzip};
 
 /// Up to how many bytes of a body that is too large are read before the answer. A client that still sends may lose an
 /// answer that comes earlier, as the connection then ends with a reset.
@@ -75,6 +75,7 @@ pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, Ap
     if !declared_json && !optional {
         return Err(ApiError::NotJson);
     }
+    let is_gzip = gzip::is_gzip(request.headers())?;
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -105,7 +106,10 @@ pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, Ap
     if !declared_json {
         return Err(ApiError::NotJson);
     }
-    Ok(bytes)
+    if is_gzip {
+        bytes = gzip::unpack(&bytes, limit)?;
+    }
+    Ok(domain::with_whole_characters(bytes))
 }
 
 /// A body without a declared type is refused too: a browser sends one to any site without asking that site first

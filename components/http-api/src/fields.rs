@@ -110,6 +110,11 @@ impl Input {
         }
     }
 
+    /// The names of what was sent.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
     /// Puts a value in place of what was sent.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         self.0.retain(|(known, _)| *known != name);

@@ -120,7 +120,7 @@ impl Key {
 
     fn store<T>(&self, db: &dyn Connection, answer: &StoredResponse<T>) -> Result<(), Error> {
         const SWEEP: &str = "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys \
-             WHERE created_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1) ORDER BY created_at LIMIT ?2)";
+             WHERE created_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1) ORDER BY created_at LIMIT +?2)";
         const STORE: &str = "INSERT OR REPLACE INTO idempotency_keys \
              (key, request, status, location, etag, body, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))";

@@ -12,6 +12,8 @@ mod document;
 mod error;
 mod extract;
 pub mod fields;
+mod gzip;
+mod hosts;
 mod idempotency;
 mod kind;
 mod page;
@@ -24,11 +26,12 @@ mod version;
 
 use axum::response::{IntoResponse as _, Response};
 
-pub use auth::{Tokens, bearer};
+pub use auth::{Admission, Tokens, bearer};
 pub use cors::Origins;
 pub use error::{ApiError, FieldError, Location, Unavailable};
 pub use extract::{Body, FromBody, Id, Query};
 pub use fields::{Declared, Field, Input, Presence, Reader};
+pub use hosts::Hosts;
 pub use idempotency::{IdempotentBody, StoredResponse};
 pub use kind::Kind;
 pub use page::{List, ListQuery, Listed, Order, PageOf};
@@ -43,4 +46,21 @@ pub const SERVICE: &str = "orchestrator-web";
 fn json(body: String) -> Response {
     let json = http::HeaderValue::from_static("application/json");
     ([(http::header::CONTENT_TYPE, json)], body).into_response()
+}
+
+/// The text of a variable that the host may say anew at each time; `None` where it says nothing, and natively.
+#[cfg(target_family = "wasm")]
+pub async fn host_variable(name: &str) -> Option<String> {
+    let text = spin_sdk::variables::get(name).await.ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// The text of a variable that the host may say anew at each time; `None` where it says nothing, and natively.
+#[cfg(not(target_family = "wasm"))]
+#[expect(
+    clippy::unused_async,
+    reason = "it is asked as on a host that says something"
+)]
+pub async fn host_variable(_: &str) -> Option<String> {
+    None
 }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
-use axum::{BoxError, Router};
+use axum::{BoxError, Json, Router};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+use crate::error::{Cause, InternalError};
 use crate::extract::{BodyLimit, DRAINED};
-use crate::{ApiError, Settings, auth, cors};
+use crate::{ApiError, Settings, cors};
+
+/// What ties a client's request to the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a preflight for a path that is not there is told, so that the page gets to see the 404.
 const ALL_METHODS: HeaderValue =
@@ -43,6 +47,7 @@ impl Api {
         B::Error: Into<BoxError>,
     {
         let mut request = request.map(Body::new);
+        let request_id = request.headers().get(&REQUEST_ID).cloned();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let preflight = cors::is_preflight(request.method(), request.headers());
         let is_options = request.method() == Method::OPTIONS;
@@ -51,17 +56,12 @@ impl Api {
             .extensions_mut()
             .insert(BodyLimit(self.settings.max_body_bytes));
 
-        // A browser sends no token with a preflight, which gets no further than `options`.
-        let admitted = if preflight || !auth::guards(request.uri().path()) {
-            Ok(())
-        } else {
-            let token = auth::bearer(request.headers());
-            self.settings.tokens.admit(request.method(), token)
-        };
+        let admitted = self.settings.admission.admit(&request);
         let mut response = match admitted {
             Ok(()) => self.route(request).await,
             Err(error) => refuse(error, request).await,
         };
+        response = log_cause(response, request_id);
         if is_options {
             response = options(response, preflight);
         }
@@ -81,6 +81,28 @@ impl Api {
             Err(never) => match never {},
         }
     }
+}
+
+/// Logs what is behind an error with the request's id, which a client is told where the fault is ours.
+fn log_cause(mut response: Response, request_id: Option<HeaderValue>) -> Response {
+    let Some(Cause(cause)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    let id = request_id.unwrap_or_else(|| {
+        // A UUID is a header's value.
+        HeaderValue::try_from(domain::new_id()).unwrap_or(HeaderValue::from_static(""))
+    });
+    let name = id.to_str().unwrap_or_default();
+    eprintln!("request {name}: {cause}");
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        let body = InternalError {
+            detail: "Internal Server Error",
+            request_id: name,
+        };
+        response = (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 /// Answers a request that was not let in, once its body has come (see [`DRAINED`]).

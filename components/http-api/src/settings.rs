@@ -1,6 +1,6 @@
 //! What a component is told by its host, by Spin's variables.
 
-use crate::{Origins, Tokens};
+use crate::{Admission, Hosts, Origins, Tokens};
 
 /// The settings of a component. Names and defaults stand in spin.toml; the dev-server takes them from the
 /// environment.
@@ -14,8 +14,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Where the live feed is: an address, or a path where it is of the same origin.
     pub feed_url: String,
-    /// What a client has to send to be let in.
-    pub tokens: Tokens,
+    /// Who is let in.
+    pub admission: Admission,
 }
 
 impl Settings {
@@ -27,7 +27,21 @@ impl Settings {
         get: impl Fn(&'static str) -> F,
     ) -> Result<Self, String> {
         let name = |name: &'static str| move |error: String| format!("{name}: {error}");
+        let tokens = Tokens::parse(
+            &get("api_token").await.map_err(name("API_TOKEN"))?,
+            &get("api_read_token")
+                .await
+                .map_err(name("API_READ_TOKEN"))?,
+        )?;
+        let allowed_hosts = get("allowed_hosts").await.map_err(name("ALLOWED_HOSTS"))?;
+        let allow_insecure = get("allow_insecure")
+            .await
+            .and_then(|value| Self::parse_allow_insecure(&value))
+            .map_err(name("ALLOW_INSECURE"))?;
+        let hosts =
+            Self::hosts(&allowed_hosts, &tokens, allow_insecure).map_err(name("ALLOWED_HOSTS"))?;
         Ok(Self {
+            admission: Admission { hosts, tokens },
             database_path: get("database_path").await.map_err(name("DATABASE_PATH"))?,
             cors_origins: get("cors_origins")
                 .await
@@ -41,13 +55,32 @@ impl Settings {
                 .await
                 .and_then(|url| Self::parse_feed_url(&url))
                 .map_err(name("FEED_URL"))?,
-            tokens: Tokens::parse(
-                &get("api_token").await.map_err(name("API_TOKEN"))?,
-                &get("api_read_token")
-                    .await
-                    .map_err(name("API_READ_TOKEN"))?,
-            )?,
         })
+    }
+
+    /// The names under which we may be asked: those of `ALLOWED_HOSTS` while everything is open to this machine alone.
+    ///
+    /// # Errors
+    /// A sentence about what is no name.
+    pub fn hosts(list: &str, tokens: &Tokens, allow_insecure: bool) -> Result<Hosts, String> {
+        let hosts = Hosts::parse(list)?;
+        Ok(if tokens.are_set() || allow_insecure {
+            Hosts::any()
+        } else {
+            hosts
+        })
+    }
+
+    /// Reads `ALLOW_INSECURE`.
+    ///
+    /// # Errors
+    /// A sentence about what is no truth value.
+    pub fn parse_allow_insecure(value: &str) -> Result<bool, String> {
+        match value.trim() {
+            "0" | "false" => Ok(false),
+            "1" | "true" => Ok(true),
+            other => Err(format!("{other:?} is neither 0 nor 1")),
+        }
     }
 
     /// Reads `FEED_URL`; where it is empty, the feed is of the same origin.

@@ -20,6 +20,10 @@ use crate::sqlite::{Handle, Pool};
 /// The most bytes of memory that an instance may have.
 const MAX_MEMORY_BYTES: usize = 256 << 20;
 
+/// The variables that say for how many seconds nobody could write, and how many log entries are to be deleted.
+const WRITE_BLOCKED: &str = "write_blocked_seconds";
+const OLD_ENTRIES: &str = "old_log_entries";
+
 /// Generated from `wit/`.
 pub(crate) mod bindings {
     wasmtime::component::bindgen!({
@@ -122,8 +126,19 @@ impl<T> variables::HostWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         name: String,
     ) -> Result<Result<String, variables::Error>> {
-        let value =
-            accessor.with(|mut access| access.get().component.variables.get(&name).cloned());
+        let value = accessor.with(|mut access| {
+            let guest = access.get();
+            let value = guest.component.variables.get(&name)?;
+            // What only the host knows, it says at each time.
+            Some(match name.as_str() {
+                WRITE_BLOCKED => guest.pool.write_lock().blocked_seconds().to_string(),
+                OLD_ENTRIES => guest
+                    .pool
+                    .old_entries()
+                    .map_or_else(String::new, |old| old.to_string()),
+                _ => value.clone(),
+            })
+        });
         Ok(value.ok_or(variables::Error::Undefined(name)))
     }
 }

@@ -9,9 +9,9 @@ use anyhow::Result;
 use bytes::Bytes;
 use database::WRITE_LOCK_TIMEOUT;
 use http::{Method, Request, Response, header};
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use tokio::sync::Semaphore;
+use http_body_util::{BodyExt, Full};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime::error::Context as _;
 use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -28,6 +28,9 @@ use crate::sqlite::Pool;
 const IN_PROGRESS: usize = 128;
 /// How many responses stream at once. A stream may last for hours, and keeps its instance as long.
 const STREAMS: usize = 256;
+/// The most kilobytes of all answers that clients have not read yet, and from how many on one counts.
+const ANSWERS: usize = 512 << 10;
+const SMALL: u32 = 64;
 /// How often a guest that computes lets others have a turn, and may be ended.
 const EPOCH: Duration = Duration::from_millis(20);
 /// The most instances alive at once, of all components: those at work and those that idle.
@@ -43,6 +46,7 @@ pub struct Host {
     reads: Semaphore,
     writes: Semaphore,
     streams: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
     closing: Arc<AtomicBool>,
 }
 
@@ -101,6 +105,7 @@ impl Host {
             reads: Semaphore::new(IN_PROGRESS),
             writes: Semaphore::new(IN_PROGRESS),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            answers: Arc::new(Semaphore::new(ANSWERS)),
             closing,
         })
     }
@@ -129,6 +134,7 @@ impl Host {
         let Ok(Ok(_turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
             return Err(Failure::TimedOut);
         };
+        let is_head = request.method() == Method::HEAD;
         let request = request.map(|body| {
             body.map_err(|error| HttpError::InternalError(Some(error.into().to_string())))
                 .boxed_unsync()
@@ -139,9 +145,44 @@ impl Host {
             .await
             .map_err(|error| Failure::new(&route.component, error))?;
         if is_stream(&response) {
-            self.stream(response, &handle)
-        } else {
-            Ok(response)
+            return self.stream(response, &handle);
+        }
+        let (head, body) = response.into_parts();
+        if is_head {
+            // Its length is that of a body that is not there.
+            let body = Full::default().map_err(|never| match never {});
+            return Ok(Response::from_parts(head, body.boxed_unsync()));
+        }
+        // From here on, what is left is between us and the client: one that reads slowly keeps no instance.
+        let bytes = body
+            .collect()
+            .await
+            .map_err(|error| {
+                Failure::Failed(
+                    anyhow::Error::from(error).context(format!("component {}", route.component)),
+                )
+            })?
+            .to_bytes();
+        let room = self.room(bytes.len()).await?;
+        let body = Full::new(bytes).map_err(|never| match never {});
+        let body = body.map_frame(move |frame| {
+            // Held as long as the body is.
+            let _ = &room;
+            frame
+        });
+        Ok(Response::from_parts(head, body.boxed_unsync()))
+    }
+
+    /// Waits for room for an answer, unless it is small: a connection has buffers of that size anyway.
+    async fn room(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
+        if kilobytes < SMALL {
+            return Ok(None);
+        }
+        let room = Arc::clone(&self.answers).acquire_many_owned(kilobytes);
+        match tokio::time::timeout(WRITE_LOCK_TIMEOUT, room).await {
+            Ok(Ok(room)) => Ok(Some(room)),
+            _ => Err(Failure::TimedOut),
         }
     }
 

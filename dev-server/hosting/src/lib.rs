@@ -4,10 +4,12 @@
 //! crate of its own, since whatever depends on wasmtime is slow to build.
 
 mod component;
+mod folder_changes;
 mod guest;
 mod host;
 mod manifest;
 mod sqlite;
+mod write_lock;
 
 pub use host::{Body, Failure, Host};
 pub use manifest::{Component, Manifest, Route};

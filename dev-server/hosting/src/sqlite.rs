@@ -8,21 +8,25 @@
 //! does. A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use database::native::{self, Identity, Rows};
+use database::native::{self, File, Rows};
 use database::{Error, FOREIGN_KEYS_OFF, FOREIGN_KEYS_ON, WRITE_LOCK_TIMEOUT};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::folder_changes::FolderChanges;
 use crate::guest::bindings::spin::sqlite::sqlite as wit;
+use crate::write_lock::{self, WriteLock};
 
 /// The most bytes that one statement may give. A component asks for fewer rows where this is not enough.
 const MAX_RESULT_BYTES: usize = 16 << 20;
 /// How many connections stay open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 32;
+/// How often there is a look whether the file is still the same.
+const FILE_INTERVAL: Duration = Duration::from_millis(100);
 /// The pause between two tries while another process has the lock.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long a statement may keep a thread that others wait for.
@@ -35,15 +39,11 @@ const LOCKED: &str = "database is locked";
 /// The connections of this process to one file.
 pub struct Pool {
     path: PathBuf,
-    idle: Mutex<Vec<Open>>,
+    idle: Mutex<Vec<File>>,
     writer: Arc<Semaphore>,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-/// A connection and the file that it was opened on, which another may have replaced since.
-struct Open {
-    connection: rusqlite::Connection,
-    file: Option<Identity>,
+    write_lock: WriteLock,
+    old_entries: AtomicI64,
 }
 
 impl Pool {
@@ -55,6 +55,8 @@ impl Pool {
             idle: Mutex::default(),
             writer: Arc::new(Semaphore::new(1)),
             committed: OnceLock::new(),
+            write_lock: WriteLock::default(),
+            old_entries: AtomicI64::new(-1),
         })
     }
 
@@ -63,33 +65,91 @@ impl Pool {
         let _ = self.committed.set(Box::new(committed));
     }
 
-    /// Moves what is in the write-ahead log into the database file, at the end.
-    ///
-    /// # Errors
-    /// SQLite's message.
-    pub fn checkpoint(&self) -> Result<(), String> {
-        let open = self.take()?;
-        native::execute::<wit::Value, wit::Value>(
-            &open.connection,
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-            &[],
-            usize::MAX,
-        )?;
-        Ok(())
+    /// Says how many log entries are about to be deleted for their age.
+    pub fn say_old_entries(&self, entries: i64) {
+        self.old_entries.store(entries, Ordering::Relaxed);
     }
 
-    fn take(&self) -> Result<Open, String> {
-        let file = native::identity(&self.path);
-        while let Some(open) = self.idle().pop() {
-            if open.file == file {
-                return Ok(open);
-            }
+    /// How many these are; `None` where nobody has counted them.
+    pub(crate) fn old_entries(&self) -> Option<i64> {
+        let entries = self.old_entries.load(Ordering::Relaxed);
+        (entries >= 0).then_some(entries)
+    }
+
+    /// Whether anybody can write.
+    pub(crate) fn write_lock(&self) -> &WriteLock {
+        &self.write_lock
+    }
+
+    /// Waits for the turn to write. `None` never comes, as the queue is not closed.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.writer).acquire_owned().await.ok()
+    }
+
+    /// Takes the write lock and gives it back; false where another process has it.
+    pub(crate) fn try_lock(&self) -> Result<bool, String> {
+        let file = self.take()?;
+        let tried = file.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+        let message = tried.err().map(|error| native::message(&error));
+        let is_busy = message
+            .as_deref()
+            .is_some_and(|message| Error::from_message(message) == Error::Busy);
+        self.give_back(file);
+        match message {
+            Some(message) if !is_busy => Err(message),
+            message => Ok(message.is_none()),
         }
-        let connection = native::open(&self.path).map_err(|error| native::message(&error))?;
-        Ok(Open {
-            connection,
-            file: native::identity(&self.path),
-        })
+    }
+
+    /// Looks after the file and its write lock from now on.
+    pub fn watch(self: &Arc<Self>) {
+        self.watch_file();
+        tokio::spawn(write_lock::watch(Arc::downgrade(self)));
+    }
+
+    /// Closes what is open as soon as the file is moved, deleted or replaced: until then no other can be opened, and one that
+    /// somebody makes under its name would share the files beside it with our connections.
+    fn watch_file(self: &Arc<Self>) {
+        let pool = Arc::downgrade(self);
+        let changes = FolderChanges::of(&self.path);
+        std::thread::spawn(move || {
+            while let Some(pool) = pool.upgrade() {
+                if pool.close_stale() {
+                    // Whoever else has connections looks too.
+                    pool.tell();
+                }
+                drop(pool);
+                changes.wait(FILE_INTERVAL);
+            }
+        });
+    }
+
+    /// Gives whether there was something to close.
+    fn close_stale(&self) -> bool {
+        let mut idle = self.idle();
+        let is_stale = idle.last().is_some_and(|file| !file.is_current());
+        if is_stale {
+            let stale = std::mem::take(&mut *idle);
+            drop(idle);
+            drop(stale);
+        }
+        is_stale
+    }
+
+    /// Says that there may be something new in the file.
+    fn tell(&self) {
+        if let Some(committed) = self.committed.get() {
+            committed();
+        }
+    }
+
+    fn take(&self) -> Result<File, String> {
+        self.close_stale();
+        let kept = self.idle().pop();
+        match kept {
+            Some(file) => Ok(file),
+            None => File::open(&self.path).map_err(|error| error.to_string()),
+        }
     }
 
     /// Puts a connection aside that is pinned, and any other back.
@@ -98,18 +158,21 @@ impl Pool {
             turn.permit = None;
             return Some(turn);
         }
-        self.give_back(turn.open);
+        self.give_back(turn.file);
         None
     }
 
-    fn give_back(&self, open: Open) {
+    fn give_back(&self, file: File) {
+        if !file.is_current() {
+            return;
+        }
         let mut idle = self.idle();
         if idle.len() < IDLE_CONNECTIONS {
-            idle.push(open);
+            idle.push(file);
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<File>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,7 +186,7 @@ pub struct Handle {
 
 /// A connection that is not in the pool: while a statement runs, a transaction is open, or its foreign keys are off.
 struct Checkout {
-    open: Open,
+    file: File,
     /// The right to write.
     permit: Option<OwnedSemaphorePermit>,
     /// Whether it stays aside between statements: its foreign keys are off.
@@ -176,9 +239,7 @@ async fn run(
 ) -> Result<Outcome, String> {
     let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
     // Another statement may go on where a transaction is open; what comes before one waits by itself.
-    let inside = kept
-        .as_ref()
-        .is_some_and(|kept| !kept.open.connection.is_autocommit());
+    let inside = kept.as_ref().is_some_and(|kept| !kept.file.is_autocommit());
     let pinned = match statement.0.as_str() {
         FOREIGN_KEYS_OFF => true,
         FOREIGN_KEYS_ON => false,
@@ -187,14 +248,14 @@ async fn run(
     let mut turn = match kept {
         Some(kept) => kept,
         None => Checkout {
-            open: pool.take()?,
+            file: pool.take()?,
             permit: None,
             pinned,
         },
     };
     turn.pinned = pinned;
     loop {
-        if turn.permit.is_none() && writes(&turn.open.connection, &statement.0) {
+        if turn.permit.is_none() && writes(&turn.file, &statement.0) {
             let queue = Arc::clone(&pool.writer).acquire_owned();
             let Ok(permit) = timeout_at(deadline, queue).await else {
                 return Ok((pool.keep(turn), Err(LOCKED.to_owned())));
@@ -203,14 +264,12 @@ async fn run(
         }
         let (done, result) = step(turn, Arc::clone(&statement)).await?;
         turn = done;
-        if !turn.open.connection.is_autocommit() {
+        if !turn.file.is_autocommit() {
             return Ok((Some(turn), result));
         }
         let locked = matches!(&result, Err(message) if Error::from_message(message) == Error::Busy);
-        if turn.permit.is_some()
-            && let Some(committed) = pool.committed.get()
-        {
-            committed();
+        if turn.permit.is_some() {
+            pool.tell();
         }
         if inside || !locked || Instant::now() >= deadline {
             return Ok((pool.keep(turn), result));
@@ -233,14 +292,14 @@ async fn step(
     statement: Statement,
 ) -> Result<(Checkout, Result<Rows<wit::Value>, String>), String> {
     if turn.permit.is_none()
-        && let Some(result) = step_shortly(&mut turn.open.connection, &statement)?
+        && let Some(result) = step_shortly(&mut turn.file, &statement)?
     {
         return Ok((turn, result));
     }
-    let mut interrupt = Interrupt(Some(turn.open.connection.get_interrupt_handle()));
+    let mut interrupt = Interrupt(Some(turn.file.get_interrupt_handle()));
     let outcome = tokio::task::spawn_blocking(move || {
         let (sql, parameters) = &*statement;
-        let result = native::execute(&turn.open.connection, sql, parameters, MAX_RESULT_BYTES);
+        let result = native::execute(&turn.file, sql, parameters, MAX_RESULT_BYTES);
         (turn, result)
     })
     .await

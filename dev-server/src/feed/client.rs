@@ -84,6 +84,11 @@ impl Client {
             let close = Message::Close(Some(CloseFrame { code, reason }));
             // A client that does not read does not get it; then the connection just ends.
             let _ = timeout(CLOSE, self.socket.send(close)).await;
+            // What the client has sent in the meantime is read, or the connection ends with a reset, and the client may lose
+            // the frame.
+            let mut nowhere = tokio::io::sink();
+            let drained = tokio::io::copy(self.socket.get_mut(), &mut nowhere);
+            let _ = timeout(CLOSE, drained).await;
         }
     }
 
@@ -261,6 +266,15 @@ impl Client {
         let text = match message {
             Some(Err(SocketError::Capacity(_))) => {
                 return Err(Some((CloseCode::Size, "a message has at most 4096 bytes")));
+            }
+            Some(Err(SocketError::Protocol(_))) => {
+                return Err(Some((
+                    CloseCode::Protocol,
+                    "this breaks the WebSocket protocol",
+                )));
+            }
+            Some(Err(SocketError::Utf8(_))) => {
+                return Err(Some((CloseCode::Invalid, "a text is UTF-8")));
             }
             None | Some(Err(_)) => return Err(None),
             Some(Ok(Message::Close(_))) => {

@@ -56,7 +56,7 @@ pub(crate) async fn start(
         hub,
         database_path: config.database_path.as_path().into(),
         origins: origins(config, address.port()),
-        tokens: config.tokens.clone(),
+        tokens: config.admission.tokens.clone(),
         clients: Arc::new(Semaphore::new(config.max_ws_clients)),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,

@@ -21,8 +21,6 @@ const QUIET_INTERVAL: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_secs(1);
 /// The least time between two looks, so that many commits make one batch.
 const LEAST_INTERVAL: Duration = Duration::from_millis(2);
-/// How often it looks whether the file is still the same.
-const FILE_INTERVAL: Duration = Duration::from_millis(100);
 /// How long it waits before it tries again to open a database.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -86,14 +84,10 @@ impl Thread {
         let mut source = Source::open(&self.database)?;
         let mut seq = self.load(&mut source)?;
         let mut seen = None;
-        let mut file_checked = Instant::now();
         let mut changed = Instant::now();
         loop {
             let start = Instant::now();
-            if start - file_checked > FILE_INTERVAL {
-                source.check_file()?;
-                file_checked = start;
-            }
+            source.check_file()?;
             match self.look(&mut source, &mut seq, &mut seen) {
                 Ok(news) => {
                     self.recovered();

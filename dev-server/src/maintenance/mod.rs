@@ -8,12 +8,15 @@ mod counting;
 mod deletions;
 mod reaper;
 mod retention;
+mod write_ahead_log;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use database::{Connection, Error as DatabaseError};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::config::Config;
 use crate::database_file::{DatabaseFile, Error};
@@ -24,63 +27,123 @@ const DELETED_AT_ONCE: usize = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a job waits before it tries again to use a database.
 const RETRY: Duration = Duration::from_millis(500);
-/// The longest pause over which a connection is kept.
-const KEPT: Duration = Duration::from_secs(1);
+/// The longest pause over which a connection is kept: one that lies open keeps a file from being replaced.
+const KEPT: Duration = PAUSE;
 /// The pause between two tries for the write lock, and for how many of them a step waits.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const LOCK_TRIES: i32 = 2500;
 
-/// Starts all jobs, which end with the process.
-pub(crate) fn start(config: &Config) {
+/// The jobs that run.
+pub(crate) struct Maintenance {
+    stopping: Arc<Stopping>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts all jobs. `say` is told how many log entries the retention is about to delete.
+pub(crate) fn start(config: &Config, say: impl Fn(i64) + Send + 'static) -> Maintenance {
+    let mut maintenance = Maintenance {
+        stopping: Arc::default(),
+        threads: Vec::new(),
+    };
     let path = &config.database_path;
-    start_job(path, "the reaper", reaper::step);
-    start_job(path, "the counting of log entries", counting::step);
-    start_job(
-        path,
+    let mut start = |name, step| maintenance.start(path, name, step);
+    let mut reaper = reaper::Reaper::default();
+    start("the reaper", on_connection(move |db| reaper.step(db)));
+    start("the counting of log entries", on_connection(counting::step));
+    start(
         "the deletion of what hangs on deleted agents",
-        deletions::step,
+        on_connection(deletions::step),
     );
     let keep = config.change_log_max;
-    let prune = move |db: &dyn Connection| change_log::step(db, keep);
-    start_job(path, "the change log's pruning", prune);
+    start(
+        "the change log's pruning",
+        on_connection(move |db| change_log::step(db, keep)),
+    );
+    let mut log = write_ahead_log::WriteAheadLog::of(path);
+    start(
+        "the checkpoints",
+        Box::new(move |file: &DatabaseFile| log.step(file)),
+    );
     if let Some(days) = config.retention_days {
-        info!("log entries older than {days} days are deleted (RETENTION_DAYS)");
-        let retain = move |db: &dyn Connection| retention::step(db, days);
-        start_job(path, "the retention of log entries", retain);
+        let mut retention = retention::Retention::new(days, say);
+        start(
+            "the retention of log entries",
+            on_connection(move |db| retention.step(db)),
+        );
+    }
+    maintenance
+}
+
+/// A step that needs nothing but the connection.
+fn on_connection(
+    mut step: impl FnMut(&dyn Connection) -> Result<Duration, DatabaseError> + Send + 'static,
+) -> Step {
+    Box::new(move |file| Ok(step(file.connection())?))
+}
+
+impl Maintenance {
+    /// Does one step of a job after the other.
+    fn start(&mut self, database: &Path, name: &'static str, step: Step) {
+        let mut job = Job {
+            database: database.to_owned(),
+            name,
+            step,
+            file: None,
+            complaint: None,
+        };
+        let stopping = Arc::clone(&self.stopping);
+        self.threads.push(std::thread::spawn(
+            move || {
+                while !stopping.wait(job.run()) {}
+            },
+        ));
+    }
+
+    /// Lets each job end the step that it is at, which may wait for a lock, and ends them.
+    pub(crate) fn stop(self) {
+        self.stopping.say();
+        for thread in self.threads {
+            // A job that has panicked has said so.
+            let _ = thread.join();
+        }
     }
 }
 
-/// Does one step of a job after the other. A step gives the pause until the next one.
-fn start_job(
-    database: &Path,
-    name: &'static str,
-    step: impl Fn(&dyn Connection) -> Result<Duration, DatabaseError> + Send + 'static,
-) {
-    let mut job = Job {
-        database: database.to_owned(),
-        name,
-        step,
-        file: None,
-        complaint: None,
-    };
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(job.run());
-        }
-    });
+/// Whether the jobs are to end.
+#[derive(Default)]
+struct Stopping {
+    said: Mutex<bool>,
+    saying: Condvar,
 }
 
-struct Job<S> {
+impl Stopping {
+    fn say(&self) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.saying.notify_all();
+    }
+
+    /// Waits for so long, or until it is said, and gives whether it was.
+    fn wait(&self, most: Duration) -> bool {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.saying.wait_timeout_while(said, most, |said| !*said);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// A step of a job, which gives the pause until the next one.
+type Step = Box<dyn FnMut(&DatabaseFile) -> Result<Duration, Error> + Send>;
+
+struct Job {
     database: PathBuf,
     name: &'static str,
-    step: S,
-    /// The connection of the last step, where the next one follows soon.
+    step: Step,
+    /// The connection of the last step, where the next one follows at once.
     file: Option<DatabaseFile>,
     /// What was last logged, so that a lasting fault is one line.
     complaint: Option<String>,
 }
 
-impl<S: Fn(&dyn Connection) -> Result<Duration, DatabaseError>> Job<S> {
+impl Job {
     /// Does a step, and gives the pause until the next one.
     fn run(&mut self) -> Duration {
         let file = match self.open() {
@@ -91,7 +154,7 @@ impl<S: Fn(&dyn Connection) -> Result<Duration, DatabaseError>> Job<S> {
                 return RETRY;
             }
         };
-        match (self.step)(file.connection()).map_err(Error::from) {
+        match (self.step)(&file) {
             Ok(pause) => {
                 self.file = (pause <= KEPT).then_some(file);
                 self.complaint = None;

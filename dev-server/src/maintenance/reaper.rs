@@ -1,25 +1,82 @@
 //! Makes agents failed that have sent no heartbeat for their lease.
+//!
+//! Only time counts in which a heartbeat could have arrived. So this takes the write lock each second, and where it finds
+//! that it could not for long, that the process stood still, or that a clock was set, it lets all leases run anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use database::leases::{self, Lost};
-use database::{Connection, Error};
+use database::{Connection, Error, transaction};
 use tracing::info;
 
-/// The most seconds between two looks, as somebody may have set a shorter lease in the meantime. A look goes through
-/// all agents that have a lease, which takes some 3 ms for 10,000.
+/// The most seconds between two looks. A look goes through all agents that have a lease, which takes some 3 ms for 10,000.
 const LONGEST: f64 = 1.0;
 /// The least, so that leases which end one after the other end together.
 const SHORTEST: f64 = 0.1;
+/// After how long without the lock no heartbeat could have arrived.
+const AWAY: Duration = Duration::from_secs(3);
 
-/// Ends the leases that are over.
-pub(super) fn step(db: &dyn Connection) -> Result<Duration, Error> {
-    let left = leases::next_end(db)?.unwrap_or(LONGEST);
-    if left <= 0.0 {
+/// When the write lock was last to be had: by the clock that only goes on, and by that of the leases, which also goes on
+/// while the machine sleeps.
+struct Reached {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Reached {
+    fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// Why no heartbeat could have arrived between `self` and `now`, if so.
+    fn gap(&self, now: &Self) -> Option<&'static str> {
+        let by_wall = now.wall.duration_since(self.wall);
+        if now.monotonic - self.monotonic > AWAY {
+            Some("nobody could write")
+        } else if by_wall.is_ok_and(|elapsed| elapsed <= AWAY) {
+            None
+        } else {
+            Some("the clock was set, or the machine slept")
+        }
+    }
+}
+
+/// The state of the job.
+#[derive(Default)]
+pub(super) struct Reaper {
+    reached: Option<Reached>,
+}
+
+impl Reaper {
+    /// Ends the leases that are over.
+    pub(super) fn step(&mut self, db: &dyn Connection) -> Result<Duration, Error> {
+        let (now, left, lost) = transaction(db, "BEGIN IMMEDIATE", &mut |db| {
+            let now = Reached::now();
+            let gap = match &self.reached {
+                None => Some("the start"),
+                Some(reached) => reached.gap(&now),
+            };
+            if let Some(reason) = gap
+                && leases::restart(db)?
+            {
+                info!("each lease runs anew, after {reason}");
+            }
+            let left = leases::next_end(db)?.unwrap_or(LONGEST);
+            let lost = if left <= 0.0 {
+                leases::reap(db)?
+            } else {
+                Vec::new()
+            };
+            Ok::<_, Error>((now, left, lost))
+        })?;
+        self.reached = Some(now);
         for Lost {
             agent_id,
             session_id,
-        } in leases::reap(db)?
+        } in lost
         {
             info!(
                 agent = agent_id,
@@ -27,6 +84,44 @@ pub(super) fn step(db: &dyn Connection) -> Result<Duration, Error> {
                 "an agent's heartbeat is lost"
             );
         }
+        Ok(Duration::from_secs_f64(left.clamp(SHORTEST, LONGEST)))
     }
-    Ok(Duration::from_secs_f64(left.clamp(SHORTEST, LONGEST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn gap(monotonic: Duration, wall: impl Fn(SystemTime) -> SystemTime) -> Option<&'static str> {
+        let last = Reached::now();
+        let now = Reached {
+            monotonic: last.monotonic + monotonic,
+            wall: wall(last.wall),
+        };
+        last.gap(&now)
+    }
+
+    #[test]
+    fn a_second_is_no_gap() {
+        assert_eq!(gap(SECOND, |wall| wall + SECOND), None);
+        assert_eq!(gap(SECOND, |wall| wall), None);
+    }
+
+    #[test]
+    fn a_lock_or_a_suspended_process_is_one() {
+        let minute = 60 * SECOND;
+        assert_eq!(
+            gap(minute, |wall| wall + minute),
+            Some("nobody could write")
+        );
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_one() {
+        let set = Some("the clock was set, or the machine slept");
+        assert_eq!(gap(SECOND, |wall| wall + 120 * SECOND), set);
+        assert_eq!(gap(SECOND, |wall| wall - 120 * SECOND), set);
+    }
 }

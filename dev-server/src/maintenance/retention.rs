@@ -1,21 +1,61 @@
-//! Deletes log entries that are older than `RETENTION_DAYS`.
+//! Deletes log entries that are older than `RETENTION_DAYS`: never before it was said how many that are.
 
 use std::time::Duration;
 
 use database::log_blocks::Log;
 use database::{Connection, Error};
+use tracing::{info, warn};
 
 use super::{DELETED_AT_ONCE, pause_after};
 
 /// How often there is a look for old entries.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Deletes some of the entries that are older than so many days.
-pub(super) fn step(db: &dyn Connection, days: u32) -> Result<Duration, Error> {
-    let mut pause = INTERVAL;
-    for log in [Log::Agent, Log::System] {
-        let deleted = log.delete_old(db, days.into(), DELETED_AT_ONCE)?;
-        pause = pause.min(pause_after(deleted, INTERVAL));
+/// The state of the job.
+pub(super) struct Retention<S> {
+    days: i64,
+    say: S,
+    is_said: bool,
+}
+
+impl<S: Fn(i64)> Retention<S> {
+    /// Keeps entries for so many days. `say` is told how many are older.
+    pub(super) fn new(days: u32, say: S) -> Self {
+        Self {
+            days: days.into(),
+            say,
+            is_said: false,
+        }
     }
-    Ok(pause)
+
+    /// Says at first how many entries are to be deleted; from the second time on deletes some of them.
+    pub(super) fn step(&mut self, db: &dyn Connection) -> Result<Duration, Error> {
+        if !self.is_said {
+            let mut old = 0;
+            for log in [Log::Agent, Log::System] {
+                old += log.count_old(db, self.days)?;
+            }
+            let days = self.days;
+            if old == 0 {
+                info!(
+                    "log entries are deleted after {days} days (RETENTION_DAYS); none is that old now"
+                );
+            } else {
+                warn!(
+                    "{old} log entries are older than {days} days (RETENTION_DAYS) and will be deleted, from {} minutes \
+                     from now on",
+                    INTERVAL.as_secs() / 60
+                );
+            }
+            (self.say)(old);
+            self.is_said = true;
+            return Ok(INTERVAL);
+        }
+        let mut pause = INTERVAL;
+        for log in [Log::Agent, Log::System] {
+            let deleted = log.delete_old(db, self.days, DELETED_AT_ONCE)?;
+            pause = pause.min(pause_after(deleted, INTERVAL));
+        }
+        Ok(pause)
+    }
 }

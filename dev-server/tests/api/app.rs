@@ -182,7 +182,10 @@ impl Setup {
             cors_origins: Origins::parse(self.cors_origins).unwrap(),
             max_body_bytes: self.max_body_bytes,
             feed_url: Settings::parse_feed_url("").unwrap(),
-            tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
+            admission: http_api::Admission {
+                tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
+                ..Default::default()
+            },
         };
         let routes = backend::routes(&database, &settings);
         Running::Native {

@@ -66,14 +66,13 @@ async fn only_declared_json_is_taken(app: TestApp) {
 }
 
 async fn malformed_json_does_not_validate(app: TestApp) {
-    let invalid: [&[u8]; 12] = [
+    let invalid: [&[u8]; 11] = [
         b"{",
         b"{'name': 'x'}",
         b"{\"name\": \"x\",}",
         b"{\"name\": x}",
         b"{} {}",
         b"{\"name\": \"\xff\"}",
-        b"{\"name\": \"\\ud800\"}",
         b"{\"name\": \"a\nb\"}",
         b"{\"name\": NaN}",
         b"{\"metadata\": {\"n\": 1e999}}",

@@ -92,6 +92,7 @@ async fn what_is_no_database_is_unreachable(setup: Setup) {
 
     // As soon as there is a database, all is well.
     std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "").unwrap();
     app.get("/health").await.json(200);
     app.get("/api/agents").await.json(200);
 }

@@ -1,5 +1,5 @@
 //! What SQLite does for each list, with each filter and each two of them: it goes through an index that fits them, in the
-//! list's order, and sorts nothing.
+//! list's order, and sorts nothing but rows of one time among themselves.
 //!
 //! The statements are those that the handlers run, taken down at the database port; the filters are those that the
 //! resources declare.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Connection, Database, Error, Row, Value};
-use http_api::{Api, Origins, Settings, Tokens};
+use http_api::{Api, Origins, Settings};
 
 use crate::support::client::{Request, Response};
 
@@ -71,7 +71,7 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
         cors_origins: Origins::default(),
         max_body_bytes: 1,
         feed_url: String::new(),
-        tokens: Tokens::default(),
+        admission: http_api::Admission::default(),
     };
     let routes = backend::routes(&database, &settings);
     let api = Api::new(routes, settings);
@@ -86,7 +86,11 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
             let rows = connection.execute(&format!("EXPLAIN QUERY PLAN {sql}"), &parameters)?;
             plan = rows
                 .into_iter()
-                .map(|mut row| row.text("detail"))
+                .map(|mut row| {
+                    let detail = row.text("detail")?;
+                    let columns = index_columns(connection, &detail)?;
+                    Ok(format!("{detail} [{columns}]"))
+                })
                 .collect::<Result<Vec<String>, Error>>()?;
             Ok(())
         })
@@ -94,12 +98,23 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
     plan.join("; ")
 }
 
+/// The columns of the index that a line of a plan names.
+fn index_columns(connection: &dyn Connection, detail: &str) -> Result<String, Error> {
+    const SQL: &str = "SELECT group_concat(name, ',') AS columns FROM pragma_index_info(?1)";
+    let Some((_, index)) = detail.split_once(" INDEX ") else {
+        return Ok(String::new());
+    };
+    let name = index.split(' ').next().unwrap_or_default();
+    let mut rows = connection.execute(SQL, &[name.into()])?;
+    Ok(rows.remove(0).optional_text("columns")?.unwrap_or_default())
+}
+
 /// Many rows.
 const ROWS: [&str; 4] = [
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50) \
      INSERT INTO orchestrator_agents (id, name, agent_type) SELECT 'd' || n, n, 'tester' FROM n",
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000) \
-     INSERT INTO agents (id, orchestrator_agent_id, session_id) SELECT 'a' || n, 'd1', 's' || (n % 20) FROM n",
+     INSERT INTO agents (id, orchestrator_agent_id, session_id) SELECT 'a' || n, 'd' || (n % 50 + 1), 's' || (n % 20) FROM n",
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) \
      INSERT INTO prompts (id, agent_id, prompt_type, prompt_text) SELECT n, 'a' || (n % 50 + 1), 'adw', '' FROM n",
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) \
@@ -110,7 +125,7 @@ const ROWS: [&str; 4] = [
 /// A value for each filter, and what the plan says where an index serves it.
 const FILTERS: [(&str, &str, &str); 15] = [
     ("agent_type", "tester", "agent_type=?"),
-    ("is_active", "true", "is_active=?"),
+    ("is_active", "true", "idx_definitions_"),
     ("session_id", "s1", "session_id=?"),
     ("status", "completed", "status=?"),
     ("orchestrator_agent_id", "d1", "orchestrator_agent_id=?"),
@@ -126,40 +141,49 @@ const FILTERS: [(&str, &str, &str); 15] = [
     ("", "", ""),
 ];
 
-/// Whether the plan shows that both filters are served. Agents that one has started are all in its session and, but for a
-/// few, of few definitions, so their index serves both.
+/// Whether the plan shows that both filters are served: by an index that begins with one and has the other.
 fn serves(plan: &str, list: &str, one: &str, other: &str) -> bool {
     let sign = |name: &str| {
         let found = FILTERS.iter().find(|(known, ..)| *known == name);
         found.unwrap_or_else(|| panic!("no value for {name}")).2
     };
     let (one, other) = (sign(one), sign(other));
-    let by_parent = [one, other].contains(&"parent_agent_id=?")
-        && !(one, other).0.starts_with("status")
-        && !other.starts_with("status");
-    let by_session = list != "/api/runtime/agents" && [one, other].contains(&"session_id=?");
-    let line = |signs: &[&str]| {
-        plan.split("; ")
-            .any(|line| signs.iter().all(|sign| line.contains(sign)))
+    let is_log = list.ends_with("logs");
+    let line = |is_it: &dyn Fn(&str) -> bool| plan.split("; ").any(is_it);
+    // Whether an index begins with the column of one filter and has that of the other.
+    let has_both = |one: &str, other: &str| {
+        let column = other.trim_end_matches("=?");
+        line(&|line| {
+            let columns = line.split('[').nth(1).unwrap_or_default();
+            line.contains(one)
+                && (line.contains(other) || columns.split([',', ']']).any(|has| has == column))
+        })
     };
-    if by_parent {
-        return line(&["parent_agent_id=?"]);
-    }
-    if list == "/api/runtime/logs" && [one, other].contains(&"agent_id=?") && !by_session {
-        // The index has level, type and id in it, so nothing else is read.
-        return line(&["COVERING INDEX idx_agent_logs_agent (agent_id=?"])
-            || plan.contains("idx_agent_logs_agent (agent_id=?");
-    }
-    if by_session && list == "/api/runtime/logs" {
-        return line(&["session_id=?"]) && line(&["idx_agent_logs_agent (agent_id=?"]);
-    }
-    if by_session {
+    if list != "/api/runtime/agents" && [one, other].contains(&"session_id=?") {
         // The agents of the session, and of each of them what the other filter wants.
         let other = if one == "session_id=?" { other } else { one };
-        let other = if other == "agent_id=?" { "" } else { other };
-        return line(&["session_id=?"]) && line(&["agent_id=?", other]);
+        // The range of a log is that of the index's own entries.
+        let other = if other.starts_with("rowid") {
+            ""
+        } else {
+            other
+        };
+        return line(&|line| line.contains("session_id=?")) && has_both("agent_id=?", other);
     }
-    line(&[one, other])
+    if is_log && [one, other].contains(&"agent_id=?") {
+        return line(&|line| line.contains("idx_agent_logs_agent (agent_id=?"));
+    }
+    if is_log {
+        return line(&|line| line.contains(one) && line.contains(other));
+    }
+    // Agents that one has started are all in its session and, but for a few, of few definitions.
+    let of_parent = |line: &str| line.contains("parent_agent_id=?");
+    [one, other].contains(&"parent_agent_id=?")
+        && !one.starts_with("status")
+        && !other.starts_with("status")
+        && line(&of_parent)
+        || has_both(one, other)
+        || has_both(other, one)
 }
 
 #[tokio::test]
@@ -184,7 +208,7 @@ async fn each_two_filters_have_an_index() {
                     let uri = format!("{list}?{}", filters.join("&"));
                     let plan = plan(&uri, with_statistics).await;
                     assert!(serves(&plan, list, one, other), "{uri}: {plan}");
-                    let sorts = plan.contains("TEMP B-TREE");
+                    let sorts = plan.contains("TEMP B-TREE FOR ORDER BY");
                     let of_session =
                         list != "/api/runtime/agents" && [*one, *other].contains(&"session_id");
                     assert!(!sorts || of_session, "{uri}: {plan}");
@@ -199,7 +223,10 @@ async fn lists_sort_nothing_in_either_order() {
     for declaration in backend::declarations() {
         for order in ["asc", "desc"] {
             let plan = plan(&format!("{}?order={order}", declaration.path), false).await;
-            assert!(!plan.contains("TEMP B-TREE"), "{order}: {plan}");
+            assert!(
+                !plan.contains("TEMP B-TREE FOR ORDER BY"),
+                "{order}: {plan}"
+            );
         }
     }
 }

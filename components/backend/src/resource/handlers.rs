@@ -89,11 +89,13 @@ pub(crate) async fn update<R: Resource>(
 ) -> Result<Told<Row<R>>, ApiError> {
     let found = database
         .write(|db| {
-            let before = queries::find::<R>(db, &id)?;
+            let mut before = queries::find::<R>(db, &id)?;
             if let Some(version) = before.version {
                 if_match.check(version)?;
             }
-            R::before_update(db, &before)?;
+            if R::before_update(db, &id, &before, &changes)? {
+                before = queries::find::<R>(db, &id)?;
+            }
             queries::update::<R>(db, &id, &before, &changes)?;
             queries::find::<R>(db, &id)
         })

@@ -14,7 +14,7 @@ mod telling;
 
 use std::marker::PhantomData;
 
-use database::{Condition, Connection, Error, List, Value};
+use database::{Access, Condition, Connection, Error, List, Value};
 use http_api::{ApiError, Declared, Field, Input, Kind, Listed, Order, Presence};
 
 /// What is known of a resource.
@@ -203,20 +203,28 @@ pub(crate) trait Resource: Send + Sync + 'static {
     /// What is known of it.
     const DECLARATION: &'static Declaration;
 
+    /// Filters, in the order of how few rows they leave: a list goes by the first one that was sent, in whose index the
+    /// others are looked at.
+    const NARROWEST: &'static [&'static str] = &[];
+
     /// The alternatives of a list that is narrowed by these conditions and what else was sent.
     fn alternatives(_: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         vec![conditions]
     }
 
-    /// The index that such a list has to go through (`INDEXED BY idx`), where SQLite, which does not know how many rows a
-    /// value has, might take another; empty else.
-    fn index(_: &Input) -> &'static str {
-        ""
+    /// How SQLite comes to the rows of such a list.
+    fn access(_: &Input) -> Access {
+        Access::Free
     }
 
-    /// What is done in the transaction of a change, before the row is changed.
-    fn before_update(_: &dyn Connection, _: &queries::Found) -> Result<(), Error> {
-        Ok(())
+    /// What is done in the transaction of a change, before the row is changed. Gives whether the row is another now.
+    fn before_update(
+        _: &dyn Connection,
+        _id: &str,
+        _before: &queries::Found,
+        _changes: &Input,
+    ) -> Result<bool, Error> {
+        Ok(false)
     }
 
     /// What a client is told of a rule of the schema that its row breaks.

@@ -54,18 +54,25 @@ pub(crate) fn list<R: Resource>(
     window: Window<'_>,
 ) -> Result<PageOf<Row<R>>, Error> {
     let declaration = R::DECLARATION;
+    let way = R::NARROWEST.iter().find(|name| sent.get(name).is_some());
     let filters = R::DECLARATION.filters.iter();
     let conditions = filters
         .filter_map(|filter| {
-            let value = sent.get(filter.field.name)?.clone();
-            Some(Condition::new(filter.condition?, value))
+            let name = filter.field.name;
+            let condition = Condition::new(filter.condition?, sent.get(name)?.clone());
+            let is_beside = R::NARROWEST.contains(&name) && way != Some(&name);
+            Some(if is_beside {
+                condition.beside()
+            } else {
+                condition
+            })
         })
         .collect();
     let alternatives = R::alternatives(sent, conditions);
     let select = declaration.select();
     let page = declaration
         .list
-        .page(db, &select, R::index(sent), &alternatives, window)?;
+        .page(db, &select, R::access(sent), &alternatives, window)?;
     PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use database::{Error, Row, Value};
+use domain::{Timestamp, is_readable};
 use http_api::Kind;
-use serde_json::value::RawValue;
 
 use super::{Column, Declaration};
 
@@ -27,11 +27,13 @@ impl Declaration {
             }
             let table = self.list.table;
             let _ = match (column.kind, name.strip_suffix("_at")) {
-                // The most are stored as they are told, which is quicker to see.
+                // The most are stored as they are told or as SQLite's own `datetime` writes them, which is quicker to see
+                // than to make.
                 (Kind::Time, Some(stem)) => write!(
                     select,
-                    "iif(substr({table}.{name}, 11, 1) = 'T' AND substr({table}.{name}, 20, 1) = '.' \
-                     AND substr({table}.{name}, 24) = 'Z', {table}.{name}, {table}.{stem}_time) AS {name}"
+                    "CASE WHEN length({table}.{name}) = 19 AND substr({table}.{name}, 17, 1) = ':' \
+                     OR substr({table}.{name}, 11, 1) = 'T' AND substr({table}.{name}, 20, 1) = '.' \
+                     AND substr({table}.{name}, 24) = 'Z' THEN {table}.{name} ELSE {table}.{stem}_time END AS {name}"
                 ),
                 // As they are counted.
                 (Kind::Amount, _) => write!(select, "CAST({table}.{name} AS REAL) AS {name}"),
@@ -83,10 +85,16 @@ impl Column {
             (_, Value::Null) => write!(json, "{}", if self.nullable { "null" } else { "\"\"" }),
             (Kind::Json | Kind::Object, value) => {
                 let text = text(value);
-                match serde_json::from_str::<&RawValue>(&text) {
-                    Ok(_) => json.push_str(text.trim()),
-                    Err(_) => push(json, &text),
+                if is_readable(&text) {
+                    json.push_str(text.trim());
+                } else {
+                    push(json, &text);
                 }
+                Ok(())
+            }
+            (Kind::Time, value) => {
+                let text = text(value);
+                push(json, &Timestamp::of_seconds(&text).unwrap_or(text));
                 Ok(())
             }
             (_, value) => {

@@ -200,7 +200,7 @@ fn series(db: &dyn Connection, scope: &Scope, interval: &str) -> Result<Vec<Poin
     });
     let sql = format!(
         "SELECT substr(period, 1, ?1) AS at, sum(prompts) AS prompts, {sums} \
-         FROM ({counted}) GROUP BY at ORDER BY at DESC LIMIT ?3",
+         FROM ({counted}) GROUP BY at ORDER BY at DESC LIMIT +?3",
         sums = usage!()
     );
     let mut parameters: Vec<Value> = vec![

@@ -12,7 +12,7 @@ use std::process::Command;
 use database::Database;
 use database::native::Native;
 use document::document;
-use http_api::{Api, Origins, Settings, Tokens};
+use http_api::{Api, Origins, Settings};
 use serde_json::Value;
 
 fn file() -> PathBuf {
@@ -99,7 +99,7 @@ fn api() -> Api {
         cors_origins: Origins::default(),
         max_body_bytes: 1 << 20,
         feed_url: String::new(),
-        tokens: Tokens::default(),
+        admission: http_api::Admission::default(),
     };
     let database = Database::new(Native::memory().unwrap());
     let routes = backend::routes(&database, &settings);

@@ -65,18 +65,91 @@ fn remove(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_deleted_database_is_made_anew() {
+async fn a_deleted_database_is_an_error_and_only_a_start_makes_one() {
+    let folder = tempdir().unwrap();
+    let (server, path, mut connection) = start(&folder).await;
+    remove(&path);
+    assert_eq!(names(&mut connection).await, None);
+    let body = json!({"name": "lost", "agent_type": "tester"});
+    let request = Request::new("POST", "/api/agents").json(body.to_string());
+    connection.send(request).await.json(503);
+    let health = connection.send(Request::new("GET", "/health")).await;
+    assert_eq!(health.json(503)["database"], "disconnected");
+    assert!(!path.exists());
+    drop(server);
+    let server = Server::start(&path, &[]);
+    let mut connection = server.connect().await;
+    assert_eq!(names(&mut connection).await, Some(Vec::new()));
+}
+
+/// Only the file itself is moved, not the log beside it.
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_file_that_was_moved() {
     let folder = tempdir().unwrap();
     let (_server, path, mut connection) = start(&folder).await;
-    remove(&path);
-    until(&mut connection, &[]).await;
-    create(&mut connection, "after").await;
-    until(&mut connection, &["after"]).await;
-    assert!(path.exists());
-    connection
-        .send(Request::new("GET", "/health"))
+    for number in 0..200 {
+        create(&mut connection, &number.to_string()).await;
+    }
+    let away = folder.path().join("away.db");
+    std::fs::rename(&path, &away).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while names(&mut connection).await.is_some() {
+        assert!(Instant::now() < deadline, "it serves what is not there");
+    }
+    let count = || {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let moved = rusqlite::Connection::open_with_flags(&away, flags).unwrap();
+        let sql = "SELECT count(*) FROM orchestrator_agents";
+        moved
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    while count() != 201 {
+        assert!(Instant::now() < deadline, "{} of 201", count());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(!path.exists());
+    // Back in its place, it is served again.
+    std::fs::rename(&away, &path).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while names(&mut connection)
         .await
-        .json(200);
+        .is_none_or(|names| names.len() != 201)
+    {
+        assert!(Instant::now() < deadline, "it does not recover");
+    }
+}
+
+/// The existing service's script that sets up a database deletes the file, and makes it with its tables again.
+#[tokio::test]
+async fn a_database_that_is_made_anew_while_we_serve_is_whole() {
+    let folder = tempdir().unwrap();
+    let (_server, path, mut connection) = start(&folder).await;
+    for round in 0..5 {
+        let name = format!("round {round}");
+        std::fs::remove_file(&path).unwrap();
+        // Before the new file has a log, ours is closed: within a millisecond or two.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        {
+            let script = rusqlite::Connection::open(&path).unwrap();
+            script.pragma_update(None, "journal_mode", "wal").unwrap();
+            script
+                .execute_batch(include_str!("../../../../sql/0001_tables.sql"))
+                .unwrap();
+            let sql =
+                "INSERT INTO orchestrator_agents (id, name, agent_type) VALUES (?1, ?1, 'tester')";
+            script.execute(sql, [&name]).unwrap();
+        }
+        let deadline = Instant::now() + DEADLINE;
+        while names(&mut connection).await != Some(vec![name.clone()]) {
+            assert!(Instant::now() < deadline, "it does not recover");
+        }
+        let own = rusqlite::Connection::open(&path).unwrap();
+        let intact: String = own
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(intact, "ok");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ on_every_host! {
     the_lease_is_what_was_last_asked_for,
     is_no_change_of_the_agent,
     a_finished_agent_has_none,
-    a_lost_agent_hears_of_it,
+    a_lost_agent_that_was_only_silent_comes_back,
     refuses_what_does_not_validate,
     an_unknown_agent_is_not_found,
     lists_and_sums_show_no_lost_agent_at_work,
@@ -80,12 +80,26 @@ async fn a_finished_agent_has_none(app: TestApp) {
     assert!(detail.ends_with("is completed already"), "{detail}");
 }
 
-async fn a_lost_agent_hears_of_it(app: TestApp) {
+async fn a_lost_agent_that_was_only_silent_comes_back(app: TestApp) {
     let path = agent(&app).await;
+    app.patch(&path, json!({"status": "executing"})).await;
     app.sql("UPDATE agents SET heartbeat_at = '2026-02-05T10:00:00.123456'");
-    let beat = app.post(&format!("{path}/heartbeat"), json!({})).await;
-    let detail = beat.json(409)["detail"].as_str().unwrap().to_owned();
-    assert!(detail.ends_with("is failed already"), "{detail}");
+    assert_eq!(app.get(&path).await.json(200)["status"], "failed");
+    let beat = app
+        .post(&format!("{path}/heartbeat"), json!({"lease_seconds": 5}))
+        .await;
+    assert_eq!(beat.json(200)["cancel_requested"], false);
+    let back = app.get(&path).await.json(200);
+    assert_eq!(back["status"], "executing");
+    assert_eq!(back["lease_seconds"], 5);
+    for empty in ["error_message", "completed_at"] {
+        assert_eq!(back[empty], serde_json::Value::Null);
+    }
+    let history = app.list(format!("{path}/history"), "status").await;
+    assert_eq!(
+        history,
+        ["initializing", "executing", "failed", "executing"]
+    );
 }
 
 async fn refuses_what_does_not_validate(app: TestApp) {
