@@ -257,16 +257,24 @@ SELECT
     CAST(round(max(-9e9, min(9e9, iif(abs(CAST(cost_usd AS REAL)) < 1e300, CAST(cost_usd AS REAL), 0.0))) * 1e9) AS INTEGER) AS cost
 FROM prompts;
 
--- Definitions and agents as JSON, as they are told wherever they are told.
+-- Definitions and agents as JSON, as they are told wherever they are told. What would make over 3 MB of it is told shortened, with
+-- its length; so is text that is no JSON where JSON belongs, and a number that no client reads makes a string of its JSON.
 CREATE VIEW definition_json AS
 SELECT rowid AS row, json_object(
     'id', CAST(id AS TEXT),
     'name', CAST(name AS TEXT),
-    'description', CAST(description AS TEXT),
+    'description', iif(length(CAST(description AS BLOB)) > 500000 AND length(json_quote(CAST(description AS TEXT))) > 3000000, substr(CAST(description AS TEXT), 1, 65536) || '… (' || length(CAST(description AS BLOB)) || ' bytes)', CAST(description AS TEXT)),
     'agent_type', CAST(agent_type AS TEXT),
-    'capabilities', CAST(capabilities AS TEXT),
-    'default_model', CAST(default_model AS TEXT),
-    'metadata', iif(json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']'), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
+    'capabilities', iif(length(CAST(capabilities AS BLOB)) > 500000 AND length(json_quote(CAST(capabilities AS TEXT))) > 3000000, substr(CAST(capabilities AS TEXT), 1, 65536) || '… (' || length(CAST(capabilities AS BLOB)) || ' bytes)', CAST(capabilities AS TEXT)),
+    'default_model', iif(length(CAST(default_model AS BLOB)) > 500000 AND length(json_quote(CAST(default_model AS TEXT))) > 3000000, substr(CAST(default_model AS TEXT), 1, 65536) || '… (' || length(CAST(default_model AS BLOB)) || ' bytes)', CAST(default_model AS TEXT)),
+    'metadata', CASE
+        WHEN length(CAST(metadata AS BLOB)) > 3000000 THEN substr(CAST(metadata AS TEXT), 1, 65536) || '… (' || length(CAST(metadata AS BLOB)) || ' bytes)'
+        WHEN json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']') THEN iif(
+            CAST(metadata AS TEXT) GLOB '*[0-9.][eE][0-9+][0-9][0-9]*'
+                AND EXISTS (SELECT 1 FROM json_tree(CAST(metadata AS TEXT)) WHERE type = 'real' AND abs(atom) > 1.7976931348623157e308),
+            CAST(metadata AS TEXT), json(CAST(metadata AS TEXT)))
+        WHEN length(CAST(metadata AS BLOB)) > 500000 THEN substr(CAST(metadata AS TEXT), 1, 65536) || '… (' || length(CAST(metadata AS BLOB)) || ' bytes)'
+        ELSE CAST(metadata AS TEXT) END,
     'is_active', json(iif(is_active, 'true', 'false')),
     'created_at', created_time,
     'updated_at', updated_time,
@@ -283,9 +291,30 @@ SELECT rowid AS row, json_object(
     'session_id', CAST(session_id AS TEXT),
     'parent_agent_id', CAST(parent_agent_id AS TEXT),
     'status', CAST(status AS TEXT),
-    'context', iif(json_valid(CAST(context AS TEXT)) AND json_valid('[' || CAST(context AS TEXT) || ']'), json(CAST(context AS TEXT)), CAST(context AS TEXT)),
-    'config', iif(json_valid(CAST(config AS TEXT)) AND json_valid('[' || CAST(config AS TEXT) || ']'), json(CAST(config AS TEXT)), CAST(config AS TEXT)),
-    'metadata', iif(json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']'), json(CAST(metadata AS TEXT)), CAST(metadata AS TEXT)),
+    'context', CASE
+        WHEN length(CAST(context AS BLOB)) > 3000000 THEN substr(CAST(context AS TEXT), 1, 65536) || '… (' || length(CAST(context AS BLOB)) || ' bytes)'
+        WHEN json_valid(CAST(context AS TEXT)) AND json_valid('[' || CAST(context AS TEXT) || ']') THEN iif(
+            CAST(context AS TEXT) GLOB '*[0-9.][eE][0-9+][0-9][0-9]*'
+                AND EXISTS (SELECT 1 FROM json_tree(CAST(context AS TEXT)) WHERE type = 'real' AND abs(atom) > 1.7976931348623157e308),
+            CAST(context AS TEXT), json(CAST(context AS TEXT)))
+        WHEN length(CAST(context AS BLOB)) > 500000 THEN substr(CAST(context AS TEXT), 1, 65536) || '… (' || length(CAST(context AS BLOB)) || ' bytes)'
+        ELSE CAST(context AS TEXT) END,
+    'config', CASE
+        WHEN length(CAST(config AS BLOB)) > 3000000 THEN substr(CAST(config AS TEXT), 1, 65536) || '… (' || length(CAST(config AS BLOB)) || ' bytes)'
+        WHEN json_valid(CAST(config AS TEXT)) AND json_valid('[' || CAST(config AS TEXT) || ']') THEN iif(
+            CAST(config AS TEXT) GLOB '*[0-9.][eE][0-9+][0-9][0-9]*'
+                AND EXISTS (SELECT 1 FROM json_tree(CAST(config AS TEXT)) WHERE type = 'real' AND abs(atom) > 1.7976931348623157e308),
+            CAST(config AS TEXT), json(CAST(config AS TEXT)))
+        WHEN length(CAST(config AS BLOB)) > 500000 THEN substr(CAST(config AS TEXT), 1, 65536) || '… (' || length(CAST(config AS BLOB)) || ' bytes)'
+        ELSE CAST(config AS TEXT) END,
+    'metadata', CASE
+        WHEN length(CAST(metadata AS BLOB)) > 3000000 THEN substr(CAST(metadata AS TEXT), 1, 65536) || '… (' || length(CAST(metadata AS BLOB)) || ' bytes)'
+        WHEN json_valid(CAST(metadata AS TEXT)) AND json_valid('[' || CAST(metadata AS TEXT) || ']') THEN iif(
+            CAST(metadata AS TEXT) GLOB '*[0-9.][eE][0-9+][0-9][0-9]*'
+                AND EXISTS (SELECT 1 FROM json_tree(CAST(metadata AS TEXT)) WHERE type = 'real' AND abs(atom) > 1.7976931348623157e308),
+            CAST(metadata AS TEXT), json(CAST(metadata AS TEXT)))
+        WHEN length(CAST(metadata AS BLOB)) > 500000 THEN substr(CAST(metadata AS TEXT), 1, 65536) || '… (' || length(CAST(metadata AS BLOB)) || ' bytes)'
+        ELSE CAST(metadata AS TEXT) END,
     'started_at', started_time,
     'completed_at', completed_time,
     'updated_at', updated_time,
@@ -298,7 +327,7 @@ SELECT rowid AS row, json_object(
         FROM prompt_usage WHERE agent_id = agents.id AND span = 'all'),
     'tokens_output', (SELECT CAST(coalesce((sum(tokens_output_high) + (sum(tokens_output_low) >> 32)) * 4294967296 + (sum(tokens_output_low) & 4294967295), 0) AS INTEGER)
         FROM prompt_usage WHERE agent_id = agents.id AND span = 'all'),
-    'error_message', CAST(error_message AS TEXT),
+    'error_message', iif(length(CAST(error_message AS BLOB)) > 500000 AND length(json_quote(CAST(error_message AS TEXT))) > 3000000, substr(CAST(error_message AS TEXT), 1, 65536) || '… (' || length(CAST(error_message AS BLOB)) || ' bytes)', CAST(error_message AS TEXT)),
     'heartbeat_at', heartbeat_time,
     'lease_seconds', iif(typeof(lease_seconds) IN ('integer', 'real'), CAST(lease_seconds AS INTEGER), NULL),
     'cancel_requested', json(iif(cancel_requested, 'true', 'false')),

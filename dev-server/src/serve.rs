@@ -34,6 +34,13 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let host = Host::load(manifest, &pool)?;
     migrate::at_start(config).await;
     pool.watch();
+    let maintenance = with_feed.then(|| {
+        let pool = Arc::clone(&pool);
+        maintenance::start(config, move |old| pool.say_old_entries(old))
+    });
+    if let Some(maintenance) = &maintenance {
+        tokio::task::block_in_place(|| maintenance.begun());
+    }
 
     let listener = server::bind(config).await?;
     let address = listener.local_addr()?;
@@ -45,15 +52,10 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         cors_origins: config.cors_origins.clone(),
         address,
     });
-    let mut maintenance = None;
     if with_feed {
         let (route, waker) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
         router = router.merge(route);
-        let pool = Arc::clone(&pool);
-        maintenance = Some(maintenance::start(config, move |old| {
-            pool.say_old_entries(old);
-        }));
     }
     server::run(listener, router, &config.admission.hosts, stopping).await?;
 

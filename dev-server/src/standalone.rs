@@ -21,10 +21,11 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     if config.database_path.exists() {
         migrate::at_start(config).await;
     }
+    let maintenance = maintenance::start(config, |_| {});
+    tokio::task::block_in_place(|| maintenance.begun());
     let listener = server::bind(config).await?;
     let stopping = watch::Sender::new(false);
     let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
-    let maintenance = maintenance::start(config, |_| {});
     let router = match proxy {
         Some(upstream) => {
             info!("passing REST on to {upstream}");

@@ -417,13 +417,14 @@ fn history_page(
     };
     let wanted = i64::try_from(window.limit + 1).unwrap_or(i64::MAX);
     let mut found = db.execute(&sql, &[id.into(), after, wanted.into()])?;
-    let more = found.len() > window.limit;
+    let has_more = found.len() > window.limit;
     found.truncate(window.limit);
-    let mut next = None;
-    if let (true, Some(last)) = (more, found.last()) {
-        next = Some(vec![last.clone().take("seq")?]);
-    }
-    PageOf::new(Page { rows: found, next }, |mut row, json| {
+    let rows = found.into_iter().map(|mut row| {
+        let seq = row.take("seq")?;
+        Ok((vec![seq], row))
+    });
+    let rows = rows.collect::<Result<_, Error>>()?;
+    PageOf::new(Page { rows, has_more }, |mut row, json| {
         json.push_str(&row.text("json")?);
         Ok(())
     })

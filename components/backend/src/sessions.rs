@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use database::{Access, Connection, Database, Error, Row};
+use database::{Access, Connection, Database, Error, Row, Select};
 use domain::Timestamp;
 use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order, PageOf};
@@ -72,8 +72,13 @@ async fn list(
 ) -> Result<List<Session>, ApiError> {
     let page = database
         .read(|db| {
-            let page = SESSIONS.page(db, SELECT, Access::Free, &[Vec::new()], query.window())?;
-            let mut sessions = summed_up(db, &page.rows)?.into_iter();
+            let select = Select {
+                whole: SELECT,
+                shortened: SELECT,
+            };
+            let page = SESSIONS.page(db, select, Access::Free, &[Vec::new()], query.window())?;
+            let rows: Vec<Row> = page.rows.iter().map(|(_, row)| row.clone()).collect();
+            let mut sessions = summed_up(db, &rows)?.into_iter();
             PageOf::new(page, |_, json| {
                 // Structures of text and numbers always serialise.
                 json.push_str(&serde_json::to_string(&sessions.next()).unwrap_or_default());

@@ -217,6 +217,10 @@ fn each_group_is_a_component() {
                 .exists(),
             "{group}"
         );
-        assert_eq!(variables(group), variables("agents"), "{group}");
+        // /health tells more than the others.
+        let given = variables(group);
+        let wanted = variables("agents");
+        assert!(given.starts_with(&wanted), "{group}");
+        assert!(group == "health" || given == wanted, "{group}");
     }
 }

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use error::{Constraint, Error};
 pub use migrate::{MIGRATIONS, SCHEMA_VERSION, steps};
-pub use page::{Access, Condition, List, Page, Window};
+pub use page::{Access, Condition, List, Page, Select, Window};
 pub use row::{Row, Value};
 
 /// How long a request waits for the write lock before it answers 503.
@@ -106,7 +106,7 @@ impl Database {
     }
 
     /// Runs a `job` of one statement, which needs no transaction around it to be whole: a query that sees one state of the
-    /// database, or a change that commits by itself.
+    /// database, or a change that commits by itself. After one that failed it may try another.
     ///
     /// # Errors
     /// What `job` gives, or an [`Error`] of the database; then nothing was written. [`Error::Statement`] for a second
@@ -295,12 +295,15 @@ struct OneStatement<'a> {
 
 impl Connection for OneStatement<'_> {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        if self.used.replace(true) {
+        if self.used.get() {
             return Err(Error::Statement(
                 "a second statement without a transaction".to_owned(),
             ));
         }
-        self.connection.execute(sql, parameters)
+        let result = self.connection.execute(sql, parameters);
+        // One that fails has done nothing and told nothing, so another may follow.
+        self.used.set(result.is_ok());
+        result
     }
 }
 

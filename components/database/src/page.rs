@@ -84,25 +84,34 @@ pub struct Window<'a> {
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// The rows in order, with the columns that were asked for.
-    pub rows: Vec<Row>,
-    /// The position of the last row, where more follow.
-    pub next: Option<Vec<Value>>,
+    /// The rows in order, each with its position and the columns that were asked for.
+    pub rows: Vec<(Vec<Value>, Row)>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// What is read of each row.
+#[derive(Clone, Copy, Debug)]
+pub struct Select<'a> {
+    /// The columns; the table has its own name in them.
+    pub whole: &'a str,
+    /// The same with long texts shortened, for a row that the host does not hand over whole.
+    pub shortened: &'a str,
 }
 
 impl List {
     /// Gives the rows of `window` that fulfil all conditions of one of `alternatives`, of which no row fulfils two. Each
-    /// alternative goes through an index of its own, and SQLite merges what they find. `select` is what is read of each
-    /// row, in which the table has its own name.
+    /// alternative goes through an index of its own, and SQLite merges what they find.
     ///
-    /// Where these are more than the host hands over at once, it gives fewer: half as many, and so on.
+    /// Where these are more than the host hands over at once, it gives fewer: half as many, and so on, and at last one that
+    /// is shortened.
     ///
     /// # Errors
-    /// Those of the connection; [`Error::TooLarge`] where a single row is too large.
+    /// Those of the connection; [`Error::TooLarge`] where a single shortened row is too large.
     pub fn page(
         &self,
         db: &dyn Connection,
-        select: &str,
+        select: Select<'_>,
         access: Access,
         alternatives: &[Vec<Condition>],
         window: Window<'_>,
@@ -120,7 +129,7 @@ impl List {
             (None, _) => format!("{key} {direction}"),
         };
         let limited = format!(" ORDER BY {order} LIMIT +?{}", sql.parameters.len() + 1);
-        let text = match sql.searches.as_slice() {
+        let text = |select: &str| match sql.searches.as_slice() {
             // In the order of its index: a row is read where it is found.
             [search] if !matches!(access, Access::Sorted(_)) => {
                 search.replacen("FROM", &format!(", {select} FROM"), 1) + &limited
@@ -133,31 +142,37 @@ impl List {
                 searches = searches.join(" UNION ALL "),
             ),
         };
-        // One more than wanted tells whether more follow.
-        let mut limit = window.limit + 1;
-        loop {
+        let run = |text: &str, limit: usize| {
             let mut parameters = sql.parameters.clone();
             parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-            match db.execute(&text, &parameters) {
+            db.execute(text, &parameters)
+        };
+        let whole = text(select.whole);
+        // One more than wanted tells whether more follow.
+        let mut limit = window.limit + 1;
+        let rows = loop {
+            match run(&whole, limit) {
                 Err(Error::TooLarge) if limit > 1 => limit /= 2,
-                result => return self.cut(result?, window.limit, limit <= window.limit),
+                Err(Error::TooLarge) => break run(&text(select.shortened), 1)?,
+                result => break result?,
             }
-        }
+        };
+        self.cut(rows, window.limit, limit <= window.limit)
     }
 
     /// Cuts off what is more than wanted. `is_cut` says that there may be more rows than were found.
     fn cut(&self, mut rows: Vec<Row>, limit: usize, is_cut: bool) -> Result<Page, Error> {
-        let more = is_cut || rows.len() > limit;
+        let has_more = (is_cut && !rows.is_empty()) || rows.len() > limit;
         rows.truncate(limit);
-        let mut next = None;
-        if let (true, Some(last)) = (more, rows.last_mut()) {
-            let mut position = vec![last.take("page_row")?];
+        let rows = rows.into_iter().map(|mut row| {
+            let mut position = vec![row.take("page_row")?];
             if self.key.is_some() {
-                position.insert(0, last.take("page_key")?);
+                position.insert(0, row.take("page_key")?);
             }
-            next = Some(position);
-        }
-        Ok(Page { rows, next })
+            Ok((position, row))
+        });
+        let rows = rows.collect::<Result<_, Error>>()?;
+        Ok(Page { rows, has_more })
     }
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,

@@ -48,6 +48,14 @@ pub fn is_readable(text: &str) -> bool {
     serde_json::from_str::<Readable>(text).is_ok()
 }
 
+/// Sees that bytes are JSON of that kind.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn look_through(bytes: &[u8]) -> serde_json::Result<()> {
+    serde_json::from_slice::<Readable>(bytes).map(drop)
+}
+
 /// Any value, read and forgotten.
 struct Readable;
 

@@ -149,10 +149,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<&RawValue, ApiError> {
     if bytes.is_empty() {
         return Err(error("missing", "Field required".to_owned()));
     }
-    // Read to a value first, since a raw value may be nested without limit and hold numbers and characters that
-    // nobody can read.
-    serde_json::from_slice::<serde_json::Value>(bytes)
-        .and_then(|_| serde_json::from_slice(bytes))
+    // Looked through first, since a raw value may be nested without limit and hold numbers and characters that nobody can
+    // read.
+    domain::look_through(bytes)
+        .and_then(|()| serde_json::from_slice(bytes))
         .map_err(|cause| error("json_invalid", format!("JSON decode error: {cause}")))
 }
 

@@ -110,6 +110,16 @@ impl Input {
         }
     }
 
+    /// How many bytes of text it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let texts = self.0.iter().map(|(_, value)| match value {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        });
+        texts.sum()
+    }
+
     /// The names of what was sent.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.0.iter().map(|(name, _)| *name)

@@ -16,6 +16,8 @@ use crate::{ApiError, FieldError, Location, cursor};
 
 /// The most rows that a list gives.
 const MOST: i64 = 1000;
+/// The most bytes of JSON, but for a single row that has more.
+const MOST_BYTES: usize = 8 << 20;
 
 static ORDER: Words = Words {
     name: "Order",
@@ -134,7 +136,8 @@ pub struct PageOf<R> {
 }
 
 impl<R> PageOf<R> {
-    /// The rows of `page`, each told by `tell`, which writes it as JSON.
+    /// The rows of `page`, each told by `tell`, which writes it as JSON: as many as make [`MOST_BYTES`] of it, and one at
+    /// least.
     ///
     /// # Errors
     /// Those of `tell`.
@@ -143,16 +146,25 @@ impl<R> PageOf<R> {
         mut tell: impl FnMut(database::Row, &mut String) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut json = "[".to_owned();
-        for (number, row) in page.rows.into_iter().enumerate() {
-            if number > 0 {
+        let mut last = None;
+        let mut has_more = page.has_more;
+        for (position, row) in page.rows {
+            let end = json.len();
+            if last.is_some() {
                 json.push(',');
             }
             tell(row, &mut json)?;
+            if json.len() > MOST_BYTES && last.is_some() {
+                json.truncate(end);
+                has_more = true;
+                break;
+            }
+            last = Some(position);
         }
         json.push(']');
         Ok(Self {
             json,
-            next: page.next,
+            next: last.filter(|_| has_more),
             of: PhantomData,
         })
     }

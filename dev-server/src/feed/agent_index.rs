@@ -12,9 +12,14 @@ pub(super) struct AgentIndex {
     pub(super) database: Arc<str>,
     /// The last change that it has.
     pub(super) seq: i64,
-    by_age: BTreeMap<(String, Arc<str>), Arc<Agent>>,
+    by_age: ByAge,
     by_id: HashMap<Arc<str>, Arc<Agent>>,
+    /// Those of each session.
+    by_session: HashMap<String, ByAge>,
 }
+
+/// Agents by when they were started.
+type ByAge = BTreeMap<(String, Arc<str>), Arc<Agent>>;
 
 impl AgentIndex {
     pub(super) fn new(database: Arc<str>, seq: i64, agents: Vec<Agent>) -> Self {
@@ -41,21 +46,33 @@ impl AgentIndex {
     fn put(&mut self, agent: Arc<Agent>) {
         let id: Arc<str> = agent.id.as_str().into();
         let age = (agent.started_at.clone(), Arc::clone(&id));
+        let session = self.by_session.entry(agent.session_id.clone()).or_default();
+        session.insert(age.clone(), Arc::clone(&agent));
         self.by_age.insert(age, Arc::clone(&agent));
         self.by_id.insert(id, agent);
     }
 
     fn take(&mut self, id: &Arc<str>) -> Option<Arc<Agent>> {
         let agent = self.by_id.remove(id)?;
-        self.by_age
-            .remove(&(agent.started_at.clone(), Arc::clone(id)));
+        let age = (agent.started_at.clone(), Arc::clone(id));
+        self.by_age.remove(&age);
+        if let Some(session) = self.by_session.get_mut(&agent.session_id) {
+            session.remove(&age);
+            if session.is_empty() {
+                self.by_session.remove(&agent.session_id);
+            }
+        }
         Some(agent)
     }
 
     /// The newest agents that `filter` lets through, newest first.
     pub(super) fn newest(&self, filter: &Filter) -> Vec<Arc<Agent>> {
-        let matching = self.by_age.values().rev();
-        matching
+        let agents = match &filter.session_id {
+            Some(session) => self.by_session.get(session),
+            None => Some(&self.by_age),
+        };
+        let newest = agents.into_iter().flat_map(|agents| agents.values().rev());
+        newest
             .filter(|agent| filter.matches(agent))
             .take(LONGEST_LIST)
             .map(Arc::clone)

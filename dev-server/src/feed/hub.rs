@@ -3,9 +3,10 @@
 //! The poller puts a batch into the index and into the ring in one step, under one lock; a client that joins takes a
 //! snapshot and a place in the ring under the same lock. So nothing lies between the two, and nothing is in both.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use feed_protocol::{Change, Filter, Frame, frames};
+use feed_protocol::{Before, Change, Filter, Frame, frames};
 use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -25,8 +26,17 @@ pub(super) enum Event {
 
 /// Some changes, and the frames that are made of them, which clients with the same filter share.
 pub(super) struct Batch {
-    pub(super) changes: Vec<Change>,
-    frames: Mutex<Vec<(Filter, Vec<Utf8Bytes>)>>,
+    changes: Vec<Change>,
+    /// The sessions that they are of; `None` where one may be of any.
+    sessions: Option<HashSet<String>>,
+    frames: Mutex<HashMap<Filter, Vec<Utf8Bytes>>>,
+}
+
+/// The whole list as of one position in the log, under each filter that was asked for.
+#[derive(Default)]
+struct Lists {
+    seq: i64,
+    by_filter: HashMap<Filter, Arc<str>>,
 }
 
 /// The index and the ring.
@@ -35,7 +45,7 @@ pub(super) struct Hub {
     ring: broadcast::Sender<Event>,
     seq: watch::Sender<i64>,
     live: watch::Sender<bool>,
-    lists: Mutex<Vec<(Filter, i64, Arc<str>)>>,
+    lists: Mutex<Lists>,
 }
 
 impl Hub {
@@ -54,7 +64,7 @@ impl Hub {
         let mut current = lock(&self.index);
         let seq = index.seq;
         *current = index;
-        lock(&self.lists).clear();
+        *lock(&self.lists) = Lists::default();
         // An error says that there is no client.
         let _ = self.ring.send(Event::Reset);
         self.seq.send_replace(seq);
@@ -66,10 +76,7 @@ impl Hub {
         for change in &mut changes {
             index.apply(change);
         }
-        let batch = Batch {
-            changes,
-            frames: Mutex::default(),
-        };
+        let batch = Batch::new(changes);
         let _ = self.ring.send(Event::Changes(Arc::new(batch)));
         self.seq.send_replace(index.seq);
     }
@@ -108,34 +115,75 @@ impl Hub {
             let index = lock(&self.index);
             let seq = index.seq;
             let lists = lock(&self.lists);
-            let known = lists.iter().find(|(of, at, _)| of == filter && *at == seq);
-            if let Some((_, _, list)) = known {
+            if let Some(list) = lists.by_filter.get(filter).filter(|_| lists.seq == seq) {
                 return (Arc::clone(list), seq);
             }
             (index.newest(filter), seq)
         };
         let list: Arc<str> = frames::array(&agents).into();
         let mut lists = lock(&self.lists);
-        lists.retain(|(of, at, _)| of != filter && *at >= seq);
-        lists.push((filter.clone(), seq, Arc::clone(&list)));
+        if lists.seq < seq {
+            *lists = Lists {
+                seq,
+                ..Lists::default()
+            };
+        }
+        if lists.seq == seq {
+            lists.by_filter.insert(filter.clone(), Arc::clone(&list));
+        }
         (list, seq)
     }
 }
 
 impl Batch {
+    fn new(changes: Vec<Change>) -> Self {
+        let mut sessions = Some(HashSet::new());
+        for change in &changes {
+            let before = match &change.before {
+                Before::Was(agent) => Some(agent),
+                Before::Absent => None,
+                Before::Unknown => {
+                    sessions = None;
+                    break;
+                }
+            };
+            if let Some(sessions) = &mut sessions {
+                let agents = before.into_iter().chain(&change.after);
+                sessions.extend(agents.map(|agent| agent.session_id.clone()));
+            }
+        }
+        Self {
+            changes,
+            sessions,
+            frames: Mutex::default(),
+        }
+    }
+
+    /// Whether there may be something of a session in it.
+    fn concerns(&self, filter: &Filter) -> bool {
+        match (&filter.session_id, &self.sessions) {
+            (Some(session), Some(sessions)) => sessions.contains(session),
+            _ => true,
+        }
+    }
+
     /// The frames of the batch under `filter`, which may be none.
     fn frames(&self, filter: &Filter) -> Vec<Utf8Bytes> {
         let mut known = lock(&self.frames);
-        if let Some((_, frames)) = known.iter().find(|(of, _)| of == filter) {
+        if let Some(frames) = known.get(filter) {
             return frames.clone();
         }
         let frames = texts(frames::delta(&self.changes, filter));
-        known.push((filter.clone(), frames.clone()));
+        known.insert(filter.clone(), frames.clone());
         frames
     }
 
     /// The frames of those changes of the batch that come after `seq`.
     pub(super) fn frames_after(&self, seq: i64, filter: &Filter) -> Vec<Utf8Bytes> {
+        // With a filter each, most clients have to do with few batches.
+        if !self.concerns(filter) {
+            return Vec::new();
+        }
         let seen = self.changes.partition_point(|change| change.seq <= seq);
         match seen {
             0 => self.frames(filter),

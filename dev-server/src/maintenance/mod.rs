@@ -11,6 +11,7 @@ mod retention;
 mod write_ahead_log;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_millis(500);
 /// The longest pause over which a connection is kept: one that lies open keeps a file from being replaced.
 const KEPT: Duration = PAUSE;
+/// How long a start waits for the first step of the reaper.
+const BEGIN: Duration = Duration::from_secs(1);
 /// The pause between two tries for the write lock, and for how many of them a step waits.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const LOCK_TRIES: i32 = 2500;
@@ -37,18 +40,28 @@ const LOCK_TRIES: i32 = 2500;
 pub(crate) struct Maintenance {
     stopping: Arc<Stopping>,
     threads: Vec<JoinHandle<()>>,
+    begun: Receiver<()>,
 }
 
 /// Starts all jobs. `say` is told how many log entries the retention is about to delete.
 pub(crate) fn start(config: &Config, say: impl Fn(i64) + Send + 'static) -> Maintenance {
+    let (is_begun, begun) = channel();
     let mut maintenance = Maintenance {
         stopping: Arc::default(),
         threads: Vec::new(),
+        begun,
     };
     let path = &config.database_path;
     let mut start = |name, step| maintenance.start(path, name, step);
     let mut reaper = reaper::Reaper::default();
-    start("the reaper", on_connection(move |db| reaper.step(db)));
+    start(
+        "the reaper",
+        on_connection(move |db| {
+            let pause = reaper.step(db);
+            let _ = is_begun.send(());
+            pause
+        }),
+    );
     start("the counting of log entries", on_connection(counting::step));
     start(
         "the deletion of what hangs on deleted agents",
@@ -97,6 +110,12 @@ impl Maintenance {
                 while !stopping.wait(job.run()) {}
             },
         ));
+    }
+
+    /// Waits until the leases run anew after the start, so that nobody is told of an agent which was only not heard. Not for
+    /// long: the database may be locked, or not be there.
+    pub(crate) fn begun(&self) {
+        let _ = self.begun.recv_timeout(BEGIN);
     }
 
     /// Lets each job end the step that it is at, which may wait for a lock, and ends them.

@@ -35,11 +35,11 @@ impl Reached {
     fn gap(&self, now: &Self) -> Option<&'static str> {
         let by_wall = now.wall.duration_since(self.wall);
         if now.monotonic - self.monotonic > AWAY {
-            Some("nobody could write")
+            Some("a time in which nobody could write")
         } else if by_wall.is_ok_and(|elapsed| elapsed <= AWAY) {
             None
         } else {
-            Some("the clock was set, or the machine slept")
+            Some("the clock was set or the machine slept")
         }
     }
 }
@@ -53,16 +53,14 @@ pub(super) struct Reaper {
 impl Reaper {
     /// Ends the leases that are over.
     pub(super) fn step(&mut self, db: &dyn Connection) -> Result<Duration, Error> {
-        let (now, left, lost) = transaction(db, "BEGIN IMMEDIATE", &mut |db| {
+        let (now, gap, left, lost) = transaction(db, "BEGIN IMMEDIATE", &mut |db| {
             let now = Reached::now();
-            let gap = match &self.reached {
+            let mut gap = match &self.reached {
                 None => Some("the start"),
                 Some(reached) => reached.gap(&now),
             };
-            if let Some(reason) = gap
-                && leases::restart(db)?
-            {
-                info!("each lease runs anew, after {reason}");
+            if gap.is_some() && !leases::restart(db)? {
+                gap = None;
             }
             let left = leases::next_end(db)?.unwrap_or(LONGEST);
             let lost = if left <= 0.0 {
@@ -70,8 +68,11 @@ impl Reaper {
             } else {
                 Vec::new()
             };
-            Ok::<_, Error>((now, left, lost))
+            Ok::<_, Error>((now, gap, left, lost))
         })?;
+        if let Some(reason) = gap {
+            info!("each lease runs anew, after {reason}");
+        }
         self.reached = Some(now);
         for Lost {
             agent_id,
@@ -114,13 +115,13 @@ mod tests {
         let minute = 60 * SECOND;
         assert_eq!(
             gap(minute, |wall| wall + minute),
-            Some("nobody could write")
+            Some("a time in which nobody could write")
         );
     }
 
     #[test]
     fn a_clock_that_jumps_is_one() {
-        let set = Some("the clock was set, or the machine slept");
+        let set = Some("the clock was set or the machine slept");
         assert_eq!(gap(SECOND, |wall| wall + 120 * SECOND), set);
         assert_eq!(gap(SECOND, |wall| wall - 120 * SECOND), set);
     }

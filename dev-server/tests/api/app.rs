@@ -177,14 +177,15 @@ impl Setup {
     fn native(&self, native: Native) -> Running {
         let native = Arc::new(native);
         let database = Database::new(Shared(Arc::clone(&native)));
+        let tokens = Tokens::parse(self.api_token, self.api_read_token).unwrap();
         let settings = Settings {
             database_path: self.path().display().to_string(),
             cors_origins: Origins::parse(self.cors_origins).unwrap(),
             max_body_bytes: self.max_body_bytes,
             feed_url: Settings::parse_feed_url("").unwrap(),
             admission: http_api::Admission {
-                tokens: Tokens::parse(self.api_token, self.api_read_token).unwrap(),
-                ..Default::default()
+                hosts: Settings::hosts("", &tokens, false).unwrap(),
+                tokens,
             },
         };
         let routes = backend::routes(&database, &settings);

@@ -15,6 +15,9 @@ on_every_host! {
     a_member_that_comes_twice_counts_once,
     chunks_are_put_together,
     a_body_that_nobody_wants_does_no_harm,
+    gzip_is_taken_and_no_other_encoding,
+    what_no_text_has_is_replaced,
+    only_what_a_client_reads_is_told_as_json,
 }
 
 on_a_file! {
@@ -213,4 +216,83 @@ async fn a_body_that_is_too_large_is_refused(setup: Setup) {
         .json(body(1000))
         .chunked();
     app.send(again).await.json(409);
+}
+
+/// What is compressed, and how.
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, body).unwrap();
+    packed.finish().unwrap()
+}
+
+async fn gzip_is_taken_and_no_other_encoding(app: TestApp) {
+    let post = |encoding: &str, body: Vec<u8>| {
+        let request = Request::new("POST", "/api/agents").json(body);
+        app.send(request.header("content-encoding", encoding))
+    };
+    let body = |name: &str| format!(r#"{{"name": "{name}", "agent_type": "tester"}}"#).into_bytes();
+    let made = post("gzip", gzip(&body("packed"))).await.json(201);
+    assert_eq!(made["name"], "packed");
+    post("identity", body("plain")).await.json(201);
+    for encoding in ["br", "deflate", "zstd", "gzip, gzip", "GZIP, br"] {
+        let refused = post(encoding, body("refused")).await;
+        assert_eq!(refused.header("accept-encoding"), "gzip");
+        let detail = refused.json(415)["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(&encoding.to_ascii_lowercase()), "{detail}");
+    }
+    post("gzip", body("no gzip")).await.json(400);
+    post("gzip", gzip(&body("cut"))[..20].to_vec())
+        .await
+        .json(400);
+    // 64 MiB of spaces in 64 KiB.
+    post("gzip", gzip(&vec![b' '; 64 << 20])).await.json(413);
+    assert_eq!(app.list("/api/agents", "name").await, ["plain", "packed"]);
+}
+
+/// Half a character, as a program writes it that cuts texts, and a NUL.
+async fn what_no_text_has_is_replaced(app: TestApp) {
+    let definition = r#"{"name": "a\ud83d", "agent_type": "tester", "description": "\u0000\ude00b", "metadata": {"m": "\ud83d"}}"#;
+    let request = Request::new("POST", "/api/agents").json(definition);
+    let made = app.send(request).await.json(201);
+    assert_eq!(made["name"], "a\u{fffd}");
+    assert_eq!(made["description"], "\u{fffd}\u{fffd}b");
+    assert_eq!(made["metadata"], json!({"m": "\u{fffd}"}));
+    let agent = app.agent(made["id"].as_str().unwrap(), "s").await;
+    let entry = |message: &str| {
+        format!(r#"{{"agent_id": "{agent}", "log_type": "milestone", "message": "{message}"}}"#)
+    };
+    let batch = format!(
+        "[{}, {}, {}]",
+        entry("whole \\ud83d\\ude00"),
+        entry("cut \\ud83d"),
+        entry("\\u0000")
+    );
+    let request = Request::new("POST", "/api/runtime/logs").json(batch);
+    assert_eq!(app.send(request).await.json(201)["inserted"], 3);
+    let messages = app.list("/api/runtime/logs?order=asc", "message").await;
+    assert_eq!(messages, ["whole \u{1f600}", "cut \u{fffd}", "\u{fffd}"]);
+}
+
+/// Another process has stored numbers that no client reads.
+async fn only_what_a_client_reads_is_told_as_json(app: TestApp) {
+    let definition = app.definition("x").await;
+    let agent = app.agent(&definition, "s").await;
+    app.sql("UPDATE orchestrator_agents SET metadata = '{\"a\": 1e400}'");
+    app.sql("UPDATE agents SET context = '1e400', config = '[1E+999]', metadata = '{\"n\": 1e30, \"id\": \"1e23f\"}'");
+    app.sql(&format!(
+        "INSERT INTO agent_logs (agent_id, log_level, log_type, message, details) \
+         VALUES ('{agent}', 'INFO', 'milestone', 'm', '-1e400'), ('{agent}', 'INFO', 'milestone', 'm', '1e3')"
+    ));
+    let told = app
+        .get(format!("/api/runtime/agents/{agent}"))
+        .await
+        .json(200);
+    assert_eq!(told["context"], "1e400");
+    assert_eq!(told["config"], "[1E+999]");
+    assert_eq!(told["metadata"]["n"], 1e30);
+    let told = app.get(format!("/api/agents/{definition}")).await.json(200);
+    assert_eq!(told["metadata"], "{\"a\": 1e400}");
+    let logs = app.get("/api/runtime/logs?order=asc").await.json(200);
+    assert_eq!(logs[0]["details"], "-1e400");
+    assert_eq!(logs[1]["details"], 1000.0);
 }

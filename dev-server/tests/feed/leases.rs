@@ -139,7 +139,7 @@ async fn whoever_has_no_lease_or_has_ended_is_left_alone() {
     work(&database, "patient");
     database.beat_now("patient", None);
     work(&database, "lost");
-    database.beat("lost", old, None);
+    database.beat("lost", old, Some(1));
     let server = Server::feed(&database.path);
     lost(&mut server.client("mode=delta").await, "lost").await;
     // It is told before it is written down.
@@ -200,7 +200,11 @@ async fn the_write_lock_is_waited_for() {
     server.logged("the reaper waits for the write lock");
     assert_eq!(database.board(), "a=executing");
     writer.connection.execute_batch("COMMIT").unwrap();
+    // While nobody could write, no heartbeat could arrive.
+    server.logged("each lease runs anew");
+    board.shows(&mut client, "a=executing").await;
     server.logged("heartbeat is lost");
+    board.shows(&mut client, "a=failed").await;
     assert_eq!(database.board(), "a=failed");
     assert!(server.runs());
 }

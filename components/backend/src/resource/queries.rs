@@ -1,11 +1,14 @@
 //! The SQL of a resource, made from its declaration. Only names that stand in the source go into it; what a client sent
 //! goes in as parameters.
 
-use database::{Condition, Connection, Error, Value, Window};
+use database::{Condition, Connection, Error, Select, Value, Window};
 use domain::{Timestamp, new_id, words};
 use http_api::{ApiError, Input, PageOf};
 
 use super::{Column, Declaration, New, Resource, Row};
+
+/// A new row of more bytes is told shortened: hosts do not hand over much more at once.
+const MOST_WHOLE: usize = 8 << 20;
 
 /// A row as it is told.
 pub(crate) struct Found {
@@ -69,10 +72,13 @@ pub(crate) fn list<R: Resource>(
         })
         .collect();
     let alternatives = R::alternatives(sent, conditions);
-    let select = declaration.select();
+    let select = Select {
+        whole: &declaration.select(),
+        shortened: &declaration.select_shortened(),
+    };
     let page = declaration
         .list
-        .page(db, &select, R::access(sent), &alternatives, window)?;
+        .page(db, select, R::access(sent), &alternatives, window)?;
     PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
@@ -84,12 +90,17 @@ pub(crate) fn find<R: Resource>(db: &dyn Connection, id: &str) -> Result<Found, 
     } else {
         "NULL"
     };
-    let sql = format!(
-        "SELECT {version} AS row_version, {select} FROM {table} WHERE id = ?1",
-        select = declaration.select(),
-        table = declaration.list.table,
-    );
-    let rows = db.execute(&sql, &[id.into()])?;
+    let run = |select: &str| {
+        let sql = format!(
+            "SELECT {version} AS row_version, {select} FROM {table} WHERE id = ?1",
+            table = declaration.list.table,
+        );
+        db.execute(&sql, &[id.into()])
+    };
+    let rows = match run(&declaration.select()) {
+        Err(Error::TooLarge) => run(&declaration.select_shortened())?,
+        rows => rows?,
+    };
     let mut row = rows
         .into_iter()
         .next()
@@ -136,12 +147,17 @@ pub(crate) fn insert<R: Resource>(db: &dyn Connection, row: &Input) -> Result<St
     let places: Vec<String> = (1..=columns.len())
         .map(|place| format!("?{place}"))
         .collect();
+    // What cannot be handed over whole must not fail once it is stored.
+    let select = if row.bytes() > MOST_WHOLE {
+        declaration.select_shortened()
+    } else {
+        declaration.select()
+    };
     let sql = format!(
         "INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {select}",
         table = declaration.list.table,
         columns = columns.join(", "),
         places = places.join(", "),
-        select = declaration.select(),
     );
     let values: Vec<Value> = columns
         .iter()

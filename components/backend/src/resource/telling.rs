@@ -8,17 +8,31 @@ use http_api::Kind;
 
 use super::{Column, Declaration};
 
+/// The most bytes that a text takes in JSON, and how many characters of a longer one are told. The schema does the same for
+/// what is kept (`sql/`).
+const LONGEST: usize = 3_000_000;
+const SHOWN: usize = 65_536;
+
 impl Declaration {
     /// What is read of a row to tell it.
     pub(super) fn select(&self) -> String {
         match self.kept {
             Some(json) => format!("{json} AS json"),
-            None => self.select_columns(),
+            None => self.select_columns(false),
+        }
+    }
+
+    /// The same for a row that the host does not hand over whole, with long texts shortened. What is kept is short enough
+    /// as it is.
+    pub(super) fn select_shortened(&self) -> String {
+        match self.kept {
+            Some(_) => self.select(),
+            None => self.select_columns(true),
         }
     }
 
     /// The columns of a row, with times as the schema has them for everybody.
-    fn select_columns(&self) -> String {
+    fn select_columns(&self, is_shortened: bool) -> String {
         let mut select = String::new();
         for column in self.columns {
             let name = column.name;
@@ -40,6 +54,11 @@ impl Declaration {
                 (Kind::Integer { .. }, _) if !column.nullable && name != "id" => {
                     write!(select, "CAST({table}.{name} AS INTEGER) AS {name}")
                 }
+                (Kind::Text { .. } | Kind::Json | Kind::Object, _) if is_shortened => write!(
+                    select,
+                    "iif(length(CAST({table}.{name} AS BLOB)) > {LONGEST}, substr(CAST({table}.{name} AS TEXT), 1, {SHOWN}) \
+                     || '… (' || length(CAST({table}.{name} AS BLOB)) || ' bytes)', {table}.{name}) AS {name}"
+                ),
                 _ => write!(select, "{table}.{name} AS {name}"),
             };
         }
@@ -85,10 +104,10 @@ impl Column {
             (_, Value::Null) => write!(json, "{}", if self.nullable { "null" } else { "\"\"" }),
             (Kind::Json | Kind::Object, value) => {
                 let text = text(value);
-                if is_readable(&text) {
+                if text.len() <= LONGEST && is_readable(&text) {
                     json.push_str(text.trim());
                 } else {
-                    push(json, &text);
+                    push_text(json, &text);
                 }
                 Ok(())
             }
@@ -98,11 +117,23 @@ impl Column {
                 Ok(())
             }
             (_, value) => {
-                push(json, &text(value));
+                push_text(json, &text(value));
                 Ok(())
             }
         };
     }
+}
+
+/// Writes a text as JSON, shortened where that has more than [`LONGEST`] bytes.
+fn push_text(json: &mut String, text: &str) {
+    let start = json.len();
+    push(json, &text);
+    if json.len() - start <= LONGEST {
+        return;
+    }
+    json.truncate(start);
+    let shown: String = text.chars().take(SHOWN).collect();
+    push(json, &format!("{shown}… ({} bytes)", text.len()));
 }
 
 /// Writes a text or a number as JSON, which always serialises.
