@@ -2,6 +2,7 @@
 //!
 //! The binary `orchestrator` is a thin shell over this library.
 
+pub mod backup;
 mod body;
 pub mod check;
 pub mod config;

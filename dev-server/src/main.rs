@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use dev_server::config::{self, Config};
-use dev_server::{check, migrate, proxy, serve, standalone};
+use dev_server::{backup, check, migrate, proxy, serve, standalone};
 use http::Uri;
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +42,11 @@ enum Command {
     },
     /// Bring the database's schema up to date and stop.
     Migrate,
+    /// Copy the database to a file while everything runs. It has all that was committed when the copy began.
+    Backup {
+        /// The copy, which must not be there yet.
+        file: PathBuf,
+    },
     /// Recount what is kept (tokens, cost, entries, sessions) and name what is not as the rows say; fails where something is.
     Check {
         /// Make it as the rows say. Holds the write lock for as long as the recount takes.
@@ -78,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
         Command::Feed { proxy } => runtime.block_on(standalone::feed(&config, proxy)),
         Command::Migrate => runtime.block_on(migrate::migrate(&config)),
+        Command::Backup { file } => backup::backup(&config, &file),
         Command::Check { repair } => runtime.block_on(check::check(&config, repair)),
     }
 }

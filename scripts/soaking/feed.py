@@ -12,7 +12,8 @@ import struct
 import time
 import zlib
 
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+MORE, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
+LAST = 0x80
 
 
 class Dropped(Exception):
@@ -24,11 +25,11 @@ class Dropped(Exception):
 
 
 class WebSocket:
-    """As much of RFC 6455 as the feed needs: text frames that are whole, ping and close."""
+    """As much of RFC 6455 as the feed needs: text, ping and close."""
 
     def __init__(self, port, path):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self.buffer = b""
+        self.buffer, self.parts = b"", []
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -54,7 +55,7 @@ class WebSocket:
 
     def send(self, kind, payload=b""):
         # Payloads here are short. A mask of zeros is one.
-        self.socket.sendall(bytes([0x80 | kind, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
+        self.socket.sendall(bytes([LAST | kind, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
 
     def message(self, seconds):
         """The next text, or None where none came in time."""
@@ -65,11 +66,15 @@ class WebSocket:
             elif size == 127:
                 size, = struct.unpack(">Q", self.take(8))
             payload = self.take(size)
-            if kind == 0x80 | TEXT:
-                return payload
-            if kind == 0x80 | PING:
+            if kind & 0x7F in (TEXT, MORE):
+                # A long text comes in several frames, the later ones as its continuation.
+                self.parts.append(payload)
+                if kind & LAST:
+                    whole, self.parts = b"".join(self.parts), []
+                    return whole
+            elif kind == LAST | PING:
                 self.send(PONG, payload)
-            elif kind == 0x80 | CLOSE:
+            elif kind == LAST | CLOSE:
                 raise Dropped(struct.unpack(">H", payload[:2])[0] if payload else None)
             else:
                 raise ValueError(f"a frame that begins with {kind:#x}")
@@ -95,7 +100,6 @@ class Follower:
         self.random = random.Random(f"{run.seed} {name}")
         self.frames = []
         self.start = self.seq = self.database = None
-        self.is_resyncing = False
         self.goal = None
 
     def follow(self):
@@ -105,7 +109,7 @@ class Follower:
             socket = None
             try:
                 socket = WebSocket(self.server.port, self.path())
-                self.run.count("feed connections")
+                self.run.count("feed: connections")
                 self.receive(socket)
                 socket.close(politely=self.random.random() < 0.5)
             except (OSError, Dropped) as error:
@@ -167,9 +171,9 @@ def compare(run, followers, changes):
             due = range(bisect.bisect_right(seqs, at), bisect.bisect_right(seqs, seq))
             changed = [prints[each] for each in due if prints[each] is not None]
             deleted = [changes[each][1] for each in due if prints[each] is None]
-            run.count("changes compared", len(due))
+            run.count("feed: changes compared", len(due))
             if after != at or seq <= at or agents != changed or removed != deleted:
                 run.breaks(f"{follower.name} got between the changes {at} and {seq} {len(agents)} agents and {removed} as removed, "
                            f"where the log has {len(changed)} and {deleted}")
-                run.count("changes lost", max(1, len(due) - len(agents) - len(removed)))
+                run.count("feed: changes lost", max(1, len(due) - len(agents) - len(removed)))
             at = seq

@@ -30,13 +30,13 @@ class Writer:
                 connection.commit()
             except sqlite3.OperationalError as error:
                 connection.rollback()
-                self.run.count("foreign transactions refused")
+                self.run.count("foreign: transactions refused")
                 if not self.run.is_excused(start):
                     waited = time.monotonic() - start
                     self.run.breaks(f"another process got {error!r} after {waited:.1f} s, though nobody held the lock for long")
                 continue
             if not self.run.is_excused(start):
-                self.run.most("slowest foreign transaction [ms]", round(1000 * (time.monotonic() - start)))
+                self.run.most("foreign: slowest transaction [ms]", round(1000 * (time.monotonic() - start)))
             self.agents |= agents
             self.prompts |= prompts
             self.run.count("acknowledged: foreign transactions")

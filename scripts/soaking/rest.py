@@ -16,6 +16,8 @@ class Client:
     def __init__(self, run, server):
         self.run, self.server = run, server
         self.connection = None
+        # The server's life in which the connection was made.
+        self.life = 0
 
     def request(self, method, path, body=None, expected=(200, 201, 204)):
         """The answer's status and JSON."""
@@ -26,10 +28,10 @@ class Client:
             data = json.dumps(body).encode()
         lost = False
         while True:
-            life = self.server.life
             start = time.monotonic()
             try:
                 if self.connection is None:
+                    self.life = self.server.life
                     self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
                 self.connection.request(method, path, data, headers)
                 response = self.connection.getresponse()
@@ -37,14 +39,14 @@ class Client:
             except (OSError, http.client.HTTPException) as error:
                 self.connection.close()
                 self.connection = None
-                if life % 2 and life == self.server.life:
+                if self.life % 2 and self.life == self.server.life:
                     self.run.breaks(f"{method} {path} got {error!r} after {time.monotonic() - start:.1f} s from a server that runs")
                 lost = True
-                self.run.count("requests lost and sent again")
+                self.run.count("requests: lost with the server, sent again")
                 time.sleep(0.1)
                 continue
             if response.status == 503 and "Retry-After" in response.headers:
-                self.run.count("503, sent again")
+                self.run.count("requests: 503, sent again")
                 if method == "GET":
                     self.run.breaks(f"GET {path} was made to wait for a writer: {text.decode()}")
                 elif not self.run.is_excused(start):
@@ -184,7 +186,7 @@ class Reader:
     def work(self):
         while not self.stopped:
             self.client.request("GET", self.random.choice(self.PATHS))
-            self.run.count("reads")
+            self.run.count("requests: reads")
             time.sleep(0.05)
         self.client.close()
 
@@ -207,6 +209,6 @@ class Alive:
     def work(self):
         while not self.stopped:
             self.client.request("POST", f"/api/runtime/agents/{self.id}/heartbeat", {"lease_seconds": self.LEASE})
-            self.run.count("heartbeats")
+            self.run.count("requests: heartbeats")
             time.sleep(1)
         self.client.close()

@@ -39,7 +39,7 @@ class Server:
             if self.process.poll() is not None or time.monotonic() - start > 30:
                 raise SystemExit(f"the server does not start: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.01)
-        self.run.most("slowest start [ms]", round(1000 * (time.monotonic() - start)))
+        self.run.most("server: slowest start [ms]", round(1000 * (time.monotonic() - start)))
         self.life += 1
 
     def answer(self):
@@ -127,7 +127,7 @@ class Gauge:
 
     def watch(self):
         while not self.stopped:
-            self.run.most("write-ahead log, largest [KiB]", self.server.log_size() >> 10)
+            self.run.most("server: write-ahead log, largest [KiB]", self.server.log_size() >> 10)
             life = self.server.life
             try:
                 memory, descriptors = self.server.memory(), self.server.descriptors()

@@ -28,7 +28,8 @@ pub fn next_end(db: &dyn Connection) -> Result<Option<f64>, Error> {
 pub fn restart(db: &dyn Connection) -> Result<bool, Error> {
     const LOST: &str = "SELECT json_group_array(row) AS rows FROM lost_agents";
     const FUTURE: &str = "UPDATE agents SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid IN (\
-        SELECT row FROM leased_agents WHERE heartbeat_time > strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))";
+        SELECT row FROM leased_agents WHERE heartbeat_time > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+        AND ends_at IS NOT NULL)";
     const SINCE: &str = "UPDATE lease_epoch SET since = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
     const TELL: &str = "UPDATE agents SET version = version + 1 \
         WHERE rowid IN (SELECT value FROM json_each(?1))";

@@ -204,29 +204,31 @@ impl Client {
         self.seq = since;
         let resumes = self.feed.resumes.clone();
         let path = self.feed.database_path.clone();
-        let mut source = None;
+        let mut of: Option<Arc<str>> = None;
         let mut joined = None;
         loop {
             let seq = self.seq;
             let path = Arc::clone(&path);
-            // Not held while the client reads, who may be slow. The semaphore is never closed.
+            // Neither the turn nor the connection is kept while the client reads, who may be slow: an open connection
+            // would keep a file from being replaced. The semaphore is never closed.
             let turn = resumes.acquire().await.map_err(|_| STOPPING)?;
             let page = blocking(move || {
-                let source = source.map_or_else(|| Source::open(&path), Ok)?;
-                Ok((source.changes(seq)?, source))
+                let source = Source::open(&path)?;
+                Ok((source.changes(seq)?, Arc::<str>::from(source.database())))
             });
             let page = page.await;
             drop(turn);
-            let (changes, opened) = match page {
-                Ok((Some(changes), opened)) => (changes, opened),
+            let (changes, database) = match page {
+                Ok((Some(changes), database)) => (changes, database),
                 Ok((None, _)) => return self.resync("that position is not in the log").await,
                 Err(error) => {
                     tracing::warn!("a client cannot resume: {error}");
                     return self.resync("the log cannot be read").await;
                 }
             };
-            let of: Arc<str> = opened.database().into();
-            source = Some(opened);
+            if *of.get_or_insert_with(|| Arc::clone(&database)) != database {
+                return self.resync("the database was opened anew").await;
+            }
             for frame in frames::delta(&changes, &self.parameters.filter) {
                 self.send(frame.text).await?;
             }
@@ -239,8 +241,8 @@ impl Client {
                 Some((ring, place)) if self.seq >= place => return Ok(ring),
                 Some(place) => joined = Some(place),
                 None if whole => {
-                    let (ring, place, database) = self.feed.hub.join();
-                    if *database != *of {
+                    let (ring, place, known) = self.feed.hub.join();
+                    if known != database {
                         return self.resync("the database was opened anew").await;
                     }
                     if self.seq >= place {

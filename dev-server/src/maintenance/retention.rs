@@ -11,6 +11,9 @@ use super::{DELETED_AT_ONCE, pause_after};
 /// How often there is a look for old entries.
 const INTERVAL: Duration = Duration::from_mins(10);
 
+/// How long it was said before anything is deleted.
+const NOTICE: Duration = Duration::from_secs(10);
+
 /// The state of the job.
 pub(super) struct Retention<S> {
     days: i64,
@@ -42,14 +45,14 @@ impl<S: Fn(i64)> Retention<S> {
                 );
             } else {
                 warn!(
-                    "{old} log entries are older than {days} days (RETENTION_DAYS) and will be deleted, from {} minutes \
+                    "{old} log entries are older than {days} days (RETENTION_DAYS) and will be deleted, from {} seconds \
                      from now on",
-                    INTERVAL.as_secs() / 60
+                    NOTICE.as_secs()
                 );
             }
             (self.say)(old);
             self.is_said = true;
-            return Ok(INTERVAL);
+            return Ok(NOTICE);
         }
         let mut pause = INTERVAL;
         for log in [Log::Agent, Log::System] {

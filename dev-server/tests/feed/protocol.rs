@@ -35,7 +35,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u8::try_from(length) {
         Ok(short) if short < 126 => frame.push(0x80 | short),
         _ => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
     }
@@ -127,7 +127,7 @@ fn each_fault_is_told_in_a_close_frame() {
     // A frame that says that it is larger than any may be.
     let mut stream = connect(&server);
     let huge = [
-        &[TEXT, 0x80 | 127][..],
+        &[TEXT, 0x80 | 0x7f][..],
         &(1u64 << 40).to_be_bytes(),
         &[0; 4],
     ]

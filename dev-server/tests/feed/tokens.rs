@@ -92,7 +92,7 @@ async fn the_servers_own_pages_may_connect_under_any_name() {
             ("origin", "http://agents.example"),
         ];
         let answer = server.upgrade("", &headers).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
     }
 }
 

@@ -4,6 +4,7 @@ let token = sessionStorage.getItem("token") ?? "";
 let asking = null;
 let declined = false;
 let askForToken = async () => null;
+let unavailable = () => {};
 
 /** An answer that is no success. `status` is 0 where there was none at all. */
 class ApiError extends Error {
@@ -18,6 +19,11 @@ class ApiError extends Error {
 /** Sets who is asked where the server wants a token; gives it, or null where the person does not. */
 export function onTokenWanted(ask) {
   askForToken = ask;
+}
+
+/** Sets who is told that a write was answered 503. */
+export function onUnavailable(listener) {
+  unavailable = listener;
 }
 
 /** Asks for a token again, the next time that one is wanted, though the person had none. */
@@ -53,6 +59,7 @@ export async function send(method, path, body, { signal, headers = {} } = {}) {
     const response = await attempt(method, path, body, signal, headers);
     if (response.ok) return response;
     if (response.status === 401 && (await newToken(used))) continue;
+    if (response.status === 503 && method !== "GET") unavailable();
     throw new ApiError(response.status, await detailOf(response));
   }
 }

@@ -5,6 +5,7 @@ import { calm, h, narrow } from "./dom.js";
 import { emptyState } from "./empty.js";
 import { filterBar, reader } from "./filter.js";
 import { follow, positions } from "./moves.js";
+import { retentionNotice } from "./retention.js";
 import { STATUSES, isFinished } from "./status.js";
 import * as store from "./store.js";
 import { Totals } from "./totals.js";
@@ -23,13 +24,15 @@ export function mount(root, params) {
   const totals = new Totals();
   const filter = filterBar(params);
   const empty = emptyState();
+  const retention = retentionNotice();
   const nothing = h("p", { class: "note", role: "status", text: "No agent matches the filter." });
   const board = h(
     "div",
     { class: "columns", on: { keydown: arrows } },
     [...columns.values()].map((column) => column.element),
   );
-  root.append(h("h1", { class: "hidden", text: "Agents" }), totals.element, filter.element, board, nothing, empty);
+  const title = h("h1", { class: "hidden", text: "Agents" });
+  root.append(title, retention.element, totals.element, filter.element, board, nothing, empty);
 
   /** Takes over what changed. */
   function update(changed, whole) {
@@ -89,6 +92,7 @@ export function mount(root, params) {
     unmount() {
       unlisten();
       filter.unmount();
+      retention.unmount();
       narrow.removeEventListener("change", redraw);
     },
   };

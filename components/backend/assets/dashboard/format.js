@@ -7,6 +7,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat("en");
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** 42s, 3m 12s, 2h 05m, 3d 4h. */
@@ -30,6 +31,11 @@ export function money(dollars) {
 /** 950, 12.3k, 4.5M. */
 export function count(number) {
   return compact.format(number ?? 0).replace("K", "k");
+}
+
+/** 1,234. */
+export function exact(number) {
+  return whole.format(number);
 }
 
 /** 820 ms, 8.2 s. */

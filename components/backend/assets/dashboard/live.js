@@ -4,6 +4,7 @@
 // `polling`, `stale` (connected, but what is shown may be old), `reconnecting`, `locked` (nobody gave a token).
 
 import * as api from "./api.js";
+import * as health from "./health.js";
 
 const POLL = 3000;
 /** How long a host without WebSocket is left alone before the next attempt. */
@@ -80,7 +81,7 @@ export class Feed {
 
   /** Whether there was a connection. */
   async #bySocket() {
-    const { feed_url: path = "/ws/agent-status" } = await health();
+    const { feed_url: path = "/ws/agent-status" } = await health.ask();
     const url = new URL(path, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     url.search = this.#query();
@@ -197,12 +198,6 @@ export class Feed {
       this.#close();
     }
   }
-}
-
-/** What the server says of itself, also where its database is away. */
-async function health() {
-  const response = await fetch("/health");
-  return response.json().catch(() => ({}));
 }
 
 function sleep(milliseconds) {

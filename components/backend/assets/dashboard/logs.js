@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { introduce, line } from "./entry.js";
 import { h, icon, throttled } from "./dom.js";
+import { retentionLine } from "./retention.js";
 import { change } from "./route.js";
 import * as notify from "./notify.js";
 import * as store from "./store.js";
@@ -61,7 +62,8 @@ export function mount(root, first) {
     only,
     pause,
   );
-  root.append(h("h1", { text: "Logs" }), filter, note, h("div", { class: "logbox" }, fresh, box));
+  const retention = retentionLine();
+  root.append(h("h1", { text: "Logs" }), retention.element, filter, note, h("div", { class: "logbox" }, fresh, box));
 
   function choice(name, all, values) {
     const options = [
@@ -228,6 +230,7 @@ export function mount(root, first) {
       clearTimeout(timer);
       end.disconnect();
       typed.stop();
+      retention.unmount();
       unlisten();
     },
   };

@@ -1,8 +1,10 @@
-// The frame around the views: navigation, the badge, the theme, the clock.
+// The frame around the views: navigation, the badge, the banner, the theme, the clock.
 
 import * as api from "./api.js";
 import { askForToken, newDefinition } from "./actions.js";
 import { setText } from "./dom.js";
+import { span } from "./format.js";
+import * as health from "./health.js";
 import { Feed } from "./live.js";
 import * as notify from "./notify.js";
 import { read } from "./route.js";
@@ -26,6 +28,7 @@ const WORDS = {
 
 const main = document.getElementById("main");
 const badge = document.getElementById("badge");
+const banner = document.getElementById("banner");
 const unlock = document.getElementById("unlock");
 const feed = new Feed(store.apply, showState);
 let shown = { name: "", id: "", view: null };
@@ -57,6 +60,19 @@ function showState(state) {
   unlock.hidden = state !== "locked";
 }
 
+/** Says above each view what is wrong with the database. A screen reader reads it out once, not with every second. */
+function showHealth() {
+  const { status, detail, writable, blocked_for_seconds: seconds } = health.current();
+  const [what, since] = banner.children;
+  let text = "";
+  if (status === "unhealthy" && detail) text = `The database cannot be used: ${detail}`;
+  else if (status === "unhealthy") text = "The database cannot be reached";
+  else if (writable === false) text = "Another process holds the database: nothing can be written";
+  banner.dataset.status = status ?? "";
+  setText(what, text);
+  setText(since, text && seconds ? ` since ${span(1000 * seconds)}` : "");
+}
+
 function changeTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
@@ -66,6 +82,8 @@ function changeTheme() {
 }
 
 api.onTokenWanted(askForToken);
+api.onUnavailable(health.doubt);
+health.listen(showHealth);
 document.getElementById("theme").addEventListener("click", changeTheme);
 document.getElementById("new-definition").addEventListener("click", newDefinition);
 unlock.addEventListener("click", () => {
@@ -91,4 +109,5 @@ addEventListener("unhandledrejection", ({ reason }) => {
 setInterval(() => shown.view?.tick?.(), 1000);
 
 route();
+health.run();
 feed.run();

@@ -1,5 +1,6 @@
 //! The command `orchestrator` as a process: its start, its end, and what survives it.
 
+mod backup;
 mod check;
 mod cli;
 mod durability;
@@ -10,5 +11,7 @@ mod long_lists;
 mod manifest;
 mod migrate;
 mod request_id;
+mod retention;
 mod slow_clients;
+mod write_ahead_log;
 mod write_lock;
