@@ -353,7 +353,7 @@ CREATE VIEW told_agents AS
 SELECT
     rowid AS row,
     CASE WHEN heartbeat_at IS NOT NULL AND rowid IN (SELECT row FROM lost_agents WHERE row = agents.rowid) THEN json_set(
-        coalesce(told, (SELECT json FROM agent_json WHERE row = agents.rowid)),
+        iif(json_valid(told), told, (SELECT json FROM agent_json WHERE row = agents.rowid)),
         '$.status', 'failed',
         '$.completed_at', (SELECT ends_at FROM lost_agents WHERE row = agents.rowid),
         '$.error_message', 'heartbeat lost'

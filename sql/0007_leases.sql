@@ -18,7 +18,7 @@ DROP VIEW leased_agents;
 CREATE VIEW leased_agents AS
 SELECT rowid AS row, id, session_id, status, heartbeat_time, strftime(
     '%Y-%m-%dT%H:%M:%fZ',
-    max(heartbeat_time, (SELECT since FROM lease_epoch)),
+    CASE WHEN heartbeat_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z' THEN max(heartbeat_time, (SELECT since FROM lease_epoch)) END,
     printf('%+d seconds', coalesce(CAST(lease_seconds AS INTEGER), 60))
 ) AS ends_at
 FROM agents
@@ -34,7 +34,7 @@ BEGIN
     FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid
     WHERE orchestrator_agent_id = NEW.id AND id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM definition_tellings
-        WHERE key = coalesce(NEW.id, NEW.rowid) AND json_extract(json, '$.name') IS CAST(NEW.name AS TEXT)
+        WHERE key = coalesce(NEW.id, NEW.rowid) AND json_valid(json) AND json_extract(json, '$.name') IS CAST(NEW.name AS TEXT)
     );
     DELETE FROM definition_tellings WHERE key = coalesce(NEW.id, NEW.rowid);
     INSERT INTO definition_tellings (key, json)

@@ -21,7 +21,7 @@ use crate::server::{detail, unavailable};
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long a body may take.
 const LONGEST: Duration = Duration::from_mins(2);
-/// The most kilobytes of all bodies at once.
+/// The most kilobytes of all bodies at once, or room for two of the largest.
 const ALL: usize = 256 << 10;
 /// Up to how many bytes of a body that is not taken are read before the connection ends. A client that still sends may lose
 /// the answer otherwise, as the connection ends with a reset.
@@ -45,7 +45,7 @@ impl Bodies {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
-            room: Arc::new(Semaphore::new(ALL)),
+            room: Arc::new(Semaphore::new(ALL.max(limit >> 9))),
         }
     }
 

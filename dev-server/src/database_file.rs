@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use database::native::{self, File, OpenError};
+use database::native::{self, File, Identity, OpenError};
 use database::{Connection, SCHEMA_VERSION};
 
 /// Why the database cannot be used now.
@@ -57,6 +57,11 @@ impl DatabaseFile {
         let mut file = Self::open(path)?;
         file.0.busy_handler(Some(wait))?;
         Ok(file)
+    }
+
+    /// What tells the file from another.
+    pub(crate) fn identity(&self) -> Identity {
+        self.0.identity()
     }
 
     /// The connection.

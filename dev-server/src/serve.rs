@@ -34,6 +34,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let host = Host::load(manifest, &pool)?;
     migrate::at_start(config).await;
     pool.watch();
+    let listener = server::bind(config).await?;
     let maintenance = with_feed.then(|| {
         let pool = Arc::clone(&pool);
         maintenance::start(config, move |old| pool.say_old_entries(old))
@@ -41,8 +42,6 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     if let Some(maintenance) = &maintenance {
         tokio::task::block_in_place(|| maintenance.begun());
     }
-
-    let listener = server::bind(config).await?;
     let address = listener.local_addr()?;
     let stopping = watch::Sender::new(false);
     let mut router = rest(App {
@@ -57,7 +56,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         pool.on_commit(move || waker.wake());
         router = router.merge(route);
     }
-    server::run(listener, router, &config.admission.hosts, stopping).await?;
+    server::run(listener, router, config, stopping).await?;
 
     // Whoever would still write does so before what was written is moved into the file.
     let path = config.database_path.clone();

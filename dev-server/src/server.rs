@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_api::Hosts;
+use http_api::{Hosts, Origins};
 use hyper::server::conn::http1::{self, UpgradeableConnection};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -27,7 +27,7 @@ use crate::body::drain;
 use crate::config::Config;
 
 /// How long requests may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(8);
 /// How long a client may take for the head of a request, also for the next one of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what it is sent.
@@ -68,7 +68,7 @@ fn raise_file_limit() -> rustix::io::Result<()> {
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
-    hosts: &Hosts,
+    config: &Config,
     stopping: watch::Sender<bool>,
 ) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -80,7 +80,7 @@ pub(crate) async fn run(
             end_streams,
         ))
         .layer(middleware::from_fn_with_state(
-            Arc::new(hosts.clone()),
+            Arc::new((config.admission.hosts.clone(), config.cors_origins.clone())),
             refuse_other_hosts,
         ))
         .layer(middleware::from_fn(trace));
@@ -148,17 +148,19 @@ fn timed(stream: TcpStream) -> Timed {
 
 /// Answers a request that was sent to a name which is not ours (see [`Hosts`]), whatever it asks for.
 async fn refuse_other_hosts(
-    State(hosts): State<Arc<Hosts>>,
+    State(allowed): State<Arc<(Hosts, Origins)>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match hosts.admit(&request) {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            drain(request.into_body());
-            error.into_response()
-        }
-    }
+    let (hosts, origins) = &*allowed;
+    let Err(error) = hosts.admit(&request) else {
+        return next.run(request).await;
+    };
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    drain(request.into_body());
+    let mut response = error.into_response();
+    origins.answer(origin.as_ref(), response.headers_mut());
+    response
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -21,9 +21,9 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     if config.database_path.exists() {
         migrate::at_start(config).await;
     }
+    let listener = server::bind(config).await?;
     let maintenance = maintenance::start(config, |_| {});
     tokio::task::block_in_place(|| maintenance.begun());
-    let listener = server::bind(config).await?;
     let stopping = watch::Sender::new(false);
     let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
     let router = match proxy {
@@ -35,7 +35,7 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
             route.merge(Router::new().fallback(async || detail(StatusCode::NOT_FOUND, "Not Found")))
         }
     };
-    server::run(listener, router, &config.admission.hosts, stopping).await?;
+    server::run(listener, router, config, stopping).await?;
     tokio::task::spawn_blocking(move || maintenance.stop()).await?;
     info!("stopped");
     Ok(())

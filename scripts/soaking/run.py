@@ -1,6 +1,7 @@
 """What the parts of a run share: its figures, the promises that were found broken, and its threads."""
 
 import collections
+import datetime
 import sys
 import threading
 import time
@@ -28,11 +29,16 @@ class Run:
         with self.lock:
             self.figures[what] = max(self.figures[what], value)
 
+    def says(self, trouble, how=""):
+        """Counts a trouble, and says when it was, to be found in the server's log."""
+        self.count(f"trouble: {trouble}")
+        print(f"{now()} {trouble} {how}", file=sys.stderr, flush=True)
+
     def breaks(self, sentence):
         """Says that a promise is broken. The run goes on, as what follows may tell more."""
         with self.lock:
             self.broken.append(sentence)
-            print(f"{time.strftime('%H:%M:%S')} BROKEN: {sentence}", file=sys.stderr, flush=True)
+        print(f"{now()} BROKEN: {sentence}", file=sys.stderr, flush=True)
 
     def excuse(self):
         """While this is entered, the run itself keeps writers waiting."""
@@ -69,6 +75,10 @@ class _Excuse:
         with self.run.lock:
             self.run.excuses -= 1
             self.run.excused_until = time.monotonic()
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%H:%M:%S.%f")[:-3]
 
 
 def wait_until(condition, seconds):

@@ -104,7 +104,7 @@ struct Health {
 struct Retention {
     /// The days after which they are (`RETENTION_DAYS`).
     days: u32,
-    /// How many were older when the server started, which are deleted from ten seconds later on.
+    /// How many were older when the server started, which are deleted from ten seconds later on; 0 once they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_entries: Option<i64>,
 }

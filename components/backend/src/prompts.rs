@@ -79,6 +79,7 @@ impl Resource for Prompt {
                 "The model that answered.",
                 r#""claude-opus-4-5""#,
             )
+            .or(&["model"])
             .nullable()
             .given(Create::Optional)
             .changed(),

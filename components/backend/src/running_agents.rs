@@ -286,6 +286,9 @@ async fn delete(
     handlers::delete::<RunningAgent>(&database, Owner::Agent, &id, &if_match).await
 }
 
+/// How often a heartbeat brings its agent back.
+const HEARTBEAT_TRIES: usize = 2;
+
 /// The body of a heartbeat, which may be left out.
 struct HeartbeatRequest;
 
@@ -335,12 +338,17 @@ async fn heartbeat(
             serde_json::to_string(&body).unwrap_or_default(),
         ))
     };
+    // Others may bring it back, end it or lose it between two transactions.
+    for _ in 0..HEARTBEAT_TRIES {
+        let answer = request.run(&database, note).await;
+        if !matches!(answer, Err(ApiError::NotFound(_))) {
+            return answer;
+        }
+        database.write(|db| leases::revive(db, &id)).await?;
+    }
     let answer = request.run(&database, note).await;
     if !matches!(answer, Err(ApiError::NotFound(_))) {
         return answer;
-    }
-    if database.write(|db| leases::revive(db, &id)).await? {
-        return request.run(&database, note).await;
     }
     let found = database
         .one(|db| queries::find::<RunningAgent>(db, &id))

@@ -134,7 +134,7 @@ pub fn agents(
                 " FROM (SELECT payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid WHERE ",
                 $session,
                 " AND (?2 IS NULL OR (status IN (SELECT value FROM json_each(?2)) OR heartbeat_at IS NOT NULL) \
-                 AND json_extract(payload, '$.status') IN (SELECT value FROM json_each(?2))) \
+                 AND iif(json_valid(payload), json_extract(payload, '$.status'), status) IN (SELECT value FROM json_each(?2))) \
                  ORDER BY started_time DESC, agents.rowid DESC LIMIT +?3)"
             )
         };

@@ -89,7 +89,9 @@ impl Error {
             "AccessDenied",
             "NoSuchDatabase",
             "InvalidConnection",
-            "hrana",
+            "http error",
+            "stream closed",
+            "api error",
         ]) {
             Self::Unavailable(message.to_owned())
         } else {

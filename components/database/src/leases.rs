@@ -1,7 +1,7 @@
 //! Agents that were lost: an agent that has sent a heartbeat and then sends none for its lease is `failed`.
 //!
 //! Every read tells it so from then on (the view `told_agents`); what is here writes it down. A lease counts only time in
-//! which a heartbeat could have arrived: who finds that there was none ([`restart`]) lets all leases run anew. An agent
+//! which a heartbeat could have arrived: who finds that there was none lets all leases run anew ([`restart`]). An agent
 //! that only its lease has failed comes back when it is heard again ([`revive`]).
 //!
 //! The statements go through the index `idx_agents_leased`, which has the live agents with a heartbeat and nothing else.
@@ -20,33 +20,48 @@ pub fn next_end(db: &dyn Connection) -> Result<Option<f64>, Error> {
         .map_or(Ok(None), |mut row| row.optional_real("seconds"))
 }
 
-/// Lets each lease run anew from now. An agent that was told as lost meanwhile is told as a change, so that everybody hears
-/// that it is not; a heartbeat from the future, where the clock was set back, is of now. Gives whether there are leases. Inside a transaction.
+/// Lets each lease run anew from now. Gives the rows of the agents that were told as lost meanwhile, for [`tell_back`];
+/// `None` where there are no leases, and so nothing was written. Inside a transaction.
 ///
 /// # Errors
 /// Those of the connection.
-pub fn restart(db: &dyn Connection) -> Result<bool, Error> {
-    const LOST: &str = "SELECT json_group_array(row) AS rows FROM lost_agents";
-    const FUTURE: &str = "UPDATE agents SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid IN (\
-        SELECT row FROM leased_agents WHERE heartbeat_time > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
-        AND ends_at IS NOT NULL)";
+pub fn restart(db: &dyn Connection) -> Result<Option<Vec<i64>>, Error> {
     const SINCE: &str = "UPDATE lease_epoch SET since = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-    const TELL: &str = "UPDATE agents SET version = version + 1 \
-        WHERE rowid IN (SELECT value FROM json_each(?1))";
-    // Without leases there is nothing to write.
     if db
         .execute("SELECT 1 FROM leased_agents LIMIT 1", &[])?
         .is_empty()
     {
-        return Ok(false);
+        return Ok(None);
     }
-    let lost = db.execute(LOST, &[])?.into_iter().next();
-    db.execute(FUTURE, &[])?;
+    let lost = db.execute("SELECT row FROM lost_agents", &[])?;
     db.execute(SINCE, &[])?;
-    if let Some(mut lost) = lost {
-        db.execute(TELL, &[lost.take("rows")?])?;
-    }
-    Ok(true)
+    let rows = lost.into_iter().map(|mut row| row.integer("row"));
+    rows.collect::<Result<_, Error>>().map(Some)
+}
+
+/// Tells agents as a change that were told as lost and are not, so that everybody hears of it. Some at a time, as this holds
+/// the write lock.
+///
+/// # Errors
+/// Those of the connection.
+pub fn tell_back(db: &dyn Connection, rows: &[i64]) -> Result<(), Error> {
+    const SQL: &str =
+        "UPDATE agents SET version = version + 1 WHERE rowid IN (SELECT value FROM json_each(?1))";
+    let rows: Vec<String> = rows.iter().map(i64::to_string).collect();
+    db.execute(SQL, &[format!("[{}]", rows.join(",")).into()])?;
+    Ok(())
+}
+
+/// Makes heartbeats from the future, which there are where the clock was set back, ones of now: else their agents would
+/// live for as long as it was set back. Some at a time; gives whether there may be more.
+///
+/// # Errors
+/// Those of the connection.
+pub fn clamp(db: &dyn Connection) -> Result<bool, Error> {
+    const SQL: &str = "UPDATE agents SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid IN (\
+        SELECT row FROM leased_agents WHERE heartbeat_time > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+        AND ends_at IS NOT NULL LIMIT 200) RETURNING 1";
+    Ok(!db.execute(SQL, &[])?.is_empty())
 }
 
 /// An agent whose heartbeat stopped.

@@ -114,6 +114,12 @@ impl File {
         }
     }
 
+    /// What tells the file from another.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
     /// Whether the path still leads to this file.
     #[must_use]
     pub fn is_current(&self) -> bool {

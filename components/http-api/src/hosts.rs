@@ -51,9 +51,15 @@ impl Hosts {
     /// Whether a request that was sent to this `host`, with or without a port, is for us.
     #[must_use]
     pub fn allow(&self, host: &str) -> bool {
+        self.any || self.name(host)
+    }
+
+    /// Whether `host` is a name of ours, which no web page can have as its own.
+    #[must_use]
+    pub fn name(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
         let name = name.strip_suffix('.').unwrap_or(&name);
-        self.any || is_this_machine(name) || self.names.iter().any(|allowed| allowed == name)
+        is_this_machine(name) || self.names.iter().any(|allowed| allowed == name)
     }
 
     /// Sees that a request is for us. One that names no host was sent by no browser.

@@ -77,7 +77,7 @@ impl Settings {
     /// A sentence about what is no truth value.
     pub fn parse_allow_insecure(value: &str) -> Result<bool, String> {
         match value.trim() {
-            "0" | "false" => Ok(false),
+            "" | "0" | "false" => Ok(false),
             "1" | "true" => Ok(true),
             other => Err(format!("{other:?} is neither 0 nor 1")),
         }

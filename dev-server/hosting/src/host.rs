@@ -131,7 +131,7 @@ impl Host {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
-        let Ok(Ok(_turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
+        let Ok(Ok(turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
             return Err(Failure::TimedOut);
         };
         let is_head = request.method() == Method::HEAD;
@@ -163,13 +163,10 @@ impl Host {
                 )
             })?
             .to_bytes();
+        drop(turn);
         let room = self.room(bytes.len()).await?;
+        let bytes = Bytes::from_owner(Unread { bytes, _room: room });
         let body = Full::new(bytes).map_err(|never| match never {});
-        let body = body.map_frame(move |frame| {
-            // Held as long as the body is.
-            let _ = &room;
-            frame
-        });
         Ok(Response::from_parts(head, body.boxed_unsync()))
     }
 
@@ -205,6 +202,18 @@ impl Host {
             })
             .boxed_unsync()
         }))
+    }
+}
+
+/// An answer that takes room until its last byte is written.
+struct Unread {
+    bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -8,7 +8,7 @@
 //! does. A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub struct Pool {
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
     write_lock: WriteLock,
     old_entries: AtomicI64,
+    written: AtomicU64,
 }
 
 impl Pool {
@@ -57,6 +58,7 @@ impl Pool {
             committed: OnceLock::new(),
             write_lock: WriteLock::default(),
             old_entries: AtomicI64::new(-1),
+            written: AtomicU64::new(0),
         })
     }
 
@@ -81,6 +83,11 @@ impl Pool {
         &self.write_lock
     }
 
+    /// How many statements have written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
     /// Waits for the turn to write. `None` never comes, as the queue is not closed.
     pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.writer).acquire_owned().await.ok()
@@ -95,8 +102,10 @@ impl Pool {
             .as_deref()
             .is_some_and(|message| Error::from_message(message) == Error::Busy);
         self.give_back(file);
+        // A file that may not be written is as good as locked.
+        let is_refused = is_busy || message.as_deref().is_some_and(|it| it.contains("readonly"));
         match message {
-            Some(message) if !is_busy => Err(message),
+            Some(message) if !is_refused => Err(message),
             message => Ok(message.is_none()),
         }
     }
@@ -270,6 +279,9 @@ async fn run(
         let locked = matches!(&result, Err(message) if Error::from_message(message) == Error::Busy);
         if turn.permit.is_some() {
             pool.tell();
+            if result.is_ok() {
+                pool.written.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if inside || !locked || Instant::now() >= deadline {
             return Ok((pool.keep(turn), result));

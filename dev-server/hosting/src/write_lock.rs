@@ -68,8 +68,10 @@ pub(crate) async fn watch(pool: Weak<Pool>) {
 
 /// Whether the lock is to be had. Our own writers take turns, so while this has its turn the lock is somebody else's.
 async fn can_write(pool: &Arc<Pool>) -> bool {
+    let written = pool.written();
     let Ok(_turn) = timeout(INTERVAL, pool.turn()).await else {
-        return false;
+        // The queue is long, or stands still.
+        return pool.written() != written;
     };
     let end = Instant::now() + PATIENCE;
     loop {

@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use feed_protocol::{FeedQuery, Parameters};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_api::{Query, bearer};
+use http_api::{Admission, Query, bearer};
 
 use super::Feed;
 use super::client::Client;
@@ -23,7 +23,7 @@ pub(super) async fn admit(State(feed): State<Feed>, request: Request, next: Next
         offered.find(|name| *name == SUBPROTOCOL)?;
         offered.next()
     });
-    match feed.tokens.admit(request.method(), token) {
+    match feed.admission.tokens.admit(request.method(), token) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
@@ -31,8 +31,9 @@ pub(super) async fn admit(State(feed): State<Feed>, request: Request, next: Next
 
 /// Whether a page of this origin, if it is a page, may connect.
 ///
-/// One that this server gave out itself may: under the names of this machine (`Feed::origins`), and where a token is
-/// needed under any. Without a token the name is no proof, since whoever has a domain can let it mean this machine.
+/// One that this server gave out itself may: under the names of this machine (`Feed::origins`) and those of
+/// `ALLOWED_HOSTS`, and where a token is needed under any. Without a token another name is no proof, since whoever has a
+/// domain can let it mean this machine.
 fn may_connect(feed: &Feed, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -48,7 +49,9 @@ fn may_connect(feed: &Feed, headers: &HeaderMap) -> bool {
         .find_map(|scheme| origin.strip_prefix(scheme))
         .zip(host)
         .is_some_and(|(name, host)| name.eq_ignore_ascii_case(host));
-    feed.origins.allow(origin) || (own && feed.tokens.are_set())
+    let Admission { hosts, tokens } = &feed.admission;
+    let is_ours = tokens.are_set() || host.is_some_and(|host| hosts.name(host));
+    feed.origins.allow(origin) || (own && is_ours)
 }
 
 /// The subprotocols that a client offers.

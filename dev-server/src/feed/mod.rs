@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use http_api::{Origins, Tokens};
+use http_api::{Admission, Origins};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
@@ -35,7 +35,7 @@ struct Feed {
     hub: Arc<Hub>,
     database_path: Arc<Path>,
     origins: Origins,
-    tokens: Tokens,
+    admission: Admission,
     clients: Arc<Semaphore>,
     resumes: Arc<Semaphore>,
     /// True once the process is to end.
@@ -56,7 +56,7 @@ pub(crate) async fn start(
         hub,
         database_path: config.database_path.as_path().into(),
         origins: origins(config, address.port()),
-        tokens: config.admission.tokens.clone(),
+        admission: config.admission.clone(),
         clients: Arc::new(Semaphore::new(config.max_ws_clients)),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,

@@ -11,6 +11,7 @@ mod retention;
 mod write_ahead_log;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -81,7 +82,7 @@ pub(crate) fn start(config: &Config, say: impl Fn(i64) + Send + 'static) -> Main
         let mut retention = retention::Retention::new(days, say);
         start(
             "the retention of log entries",
-            on_connection(move |db| retention.step(db)),
+            Box::new(move |file: &DatabaseFile| retention.step(file)),
         );
     }
     maintenance
@@ -118,9 +119,10 @@ impl Maintenance {
         let _ = self.begun.recv_timeout(BEGIN);
     }
 
-    /// Lets each job end the step that it is at, which may wait for a lock, and ends them.
+    /// Lets each job end the step that it is at, and ends them.
     pub(crate) fn stop(self) {
         self.stopping.say();
+        ENDING.store(true, Ordering::Relaxed);
         for thread in self.threads {
             // A job that has panicked has said so.
             let _ = thread.join();
@@ -206,10 +208,13 @@ impl Job {
     }
 }
 
+/// Whether the process ends, and nobody waits for a lock any more.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// SQLite's own waiting soon makes pauses of 100 ms, in which busy writers let nobody else in.
 fn wait_for_lock(tries: i32) -> bool {
     std::thread::sleep(LOCK_PAUSE);
-    tries < LOCK_TRIES
+    tries < LOCK_TRIES && !ENDING.load(Ordering::Relaxed)
 }
 
 /// The pause after a step that has deleted so many rows.

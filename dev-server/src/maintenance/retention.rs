@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use database::log_blocks::Log;
-use database::{Connection, Error};
+use database::native::Identity;
 use tracing::{info, warn};
 
 use super::{DELETED_AT_ONCE, pause_after};
+use crate::database_file::{DatabaseFile, Error};
 
 /// How often there is a look for old entries.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -18,7 +19,8 @@ const NOTICE: Duration = Duration::from_secs(10);
 pub(super) struct Retention<S> {
     days: i64,
     say: S,
-    is_said: bool,
+    /// The file that it was said of.
+    said_of: Option<Identity>,
 }
 
 impl<S: Fn(i64)> Retention<S> {
@@ -27,13 +29,14 @@ impl<S: Fn(i64)> Retention<S> {
         Self {
             days: days.into(),
             say,
-            is_said: false,
+            said_of: None,
         }
     }
 
     /// Says at first how many entries are to be deleted; from the second time on deletes some of them.
-    pub(super) fn step(&mut self, db: &dyn Connection) -> Result<Duration, Error> {
-        if !self.is_said {
+    pub(super) fn step(&mut self, file: &DatabaseFile) -> Result<Duration, Error> {
+        let db = file.connection();
+        if self.said_of != Some(file.identity()) {
             let mut old = 0;
             for log in [Log::Agent, Log::System] {
                 old += log.count_old(db, self.days)?;
@@ -51,13 +54,16 @@ impl<S: Fn(i64)> Retention<S> {
                 );
             }
             (self.say)(old);
-            self.is_said = true;
+            self.said_of = Some(file.identity());
             return Ok(NOTICE);
         }
         let mut pause = INTERVAL;
         for log in [Log::Agent, Log::System] {
             let deleted = log.delete_old(db, self.days, DELETED_AT_ONCE)?;
             pause = pause.min(pause_after(deleted, INTERVAL));
+        }
+        if pause == INTERVAL {
+            (self.say)(0);
         }
         Ok(pause)
     }

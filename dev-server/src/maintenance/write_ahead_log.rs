@@ -26,10 +26,8 @@ pub(super) struct WriteAheadLog {
 impl WriteAheadLog {
     /// That of the database at `path`.
     pub(super) fn of(path: &Path) -> Self {
-        let mut path = path.as_os_str().to_owned();
-        path.push("-wal");
         Self {
-            path: path.into(),
+            path: path.to_owned(),
             is_said: false,
         }
     }
@@ -59,6 +57,12 @@ impl WriteAheadLog {
     }
 
     fn size(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+        // The log lies beside the file itself, where the path is a link to it.
+        let Ok(path) = self.path.canonicalize() else {
+            return 0;
+        };
+        let mut log = path.into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |metadata| metadata.len())
     }
 }

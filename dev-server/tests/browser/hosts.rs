@@ -121,7 +121,7 @@ async fn pass_on(
 }
 
 #[tokio::test]
-async fn the_badge_says_when_the_database_is_away() {
+async fn the_board_says_when_the_database_is_away() {
     let Some(setup) = Setup::new().await else {
         return;
     };
@@ -134,12 +134,18 @@ async fn the_badge_says_when_the_database_is_away() {
     let away = setup.folder.path().join("away.db");
     std::fs::rename(&path, &away).unwrap();
     browser.until_badge("stale").await;
+    browser
+        .until_text(".banner", "The database cannot be reached")
+        .await;
     // What was known is still shown.
     browser.until_text(&card("planning", "a1"), "Planner").await;
     std::fs::rename(&away, &path).unwrap();
     browser.until_badge("live").await;
+    browser
+        .until("document.querySelector('.banner').innerText === ''")
+        .await;
     setup.python("agent('a2', 'Tester')");
     browser.until_text(&card("planning", "a2"), "Tester").await;
     assert_eq!(browser.run("return window.same").await, json!(true));
-    setup.browser.close().await;
+    setup.browser.close_but_for(&["503"]).await;
 }

@@ -63,7 +63,7 @@ export function mount(root, first) {
     pause,
   );
   const retention = retentionLine();
-  root.append(h("h1", { text: "Logs" }), retention.element, filter, note, h("div", { class: "logbox" }, fresh, box));
+  root.append(h("h1", { text: "Logs" }), filter, note, retention.element, h("div", { class: "logbox" }, fresh, box));
 
   function choice(name, all, values) {
     const options = [

@@ -15,7 +15,7 @@ let gone = "";
 
 /** The line of the log. */
 export function retentionLine() {
-  const element = h("p", { class: "note" });
+  const element = h("p", { class: "note retention" });
   return { element, unmount: follow((text) => setText(element, text)) };
 }
 
