@@ -39,7 +39,38 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// An entry.
 pub(crate) struct LogEntry;
 
-/// The filters of both logs by time.
+/// What log entries and prompts are of, and the filters by it.
+pub(crate) const AGENT: Reference = Reference {
+    column: "agent_id",
+    table: "agents",
+    noun: "Agent",
+};
+pub(crate) const OF_AGENT: Filter = Filter::new(
+    "agent_id",
+    Kind::TEXT,
+    "Only what is of this agent.",
+    "agent_id = ?",
+);
+pub(crate) const OF_SESSION: Filter = Filter::new(
+    "session_id",
+    Kind::TEXT,
+    "Only what is of this session.",
+    "agent_id IN (SELECT id FROM agents WHERE session_id = ?)",
+);
+/// The filters of both logs.
+pub(crate) const LEVEL: Filter = Filter::new(
+    "level",
+    Kind::Word(&LOG_LEVEL),
+    "Only entries of this level.",
+    "log_level = ?",
+)
+.or(&["log_level"]);
+pub(crate) const WITH_TEXT: Filter = Filter::new(
+    "q",
+    Kind::text(1, 500),
+    "Only rows with this text.",
+    "instr(lower(message), lower(?))",
+);
 pub(crate) const SINCE: Filter =
     Filter::custom("since", Kind::Time, "Only what is of this time or later.");
 pub(crate) const UNTIL: Filter =
@@ -99,13 +130,7 @@ impl Resource for LogEntry {
             .given(Create::Optional),
         ],
         filters: &[
-            Filter::new(
-                "level",
-                Kind::Word(&LOG_LEVEL),
-                "Only entries of this level.",
-                "log_level = ?",
-            )
-            .or(&["log_level"]),
+            LEVEL,
             Filter::new(
                 "log_type",
                 Kind::Word(&LOG_TYPE),
@@ -113,24 +138,9 @@ impl Resource for LogEntry {
                 "log_type = ?",
             )
             .or(&["type"]),
-            Filter::new(
-                "agent_id",
-                Kind::TEXT,
-                "Only what is of this agent.",
-                "agent_id = ?",
-            ),
-            Filter::new(
-                "session_id",
-                Kind::TEXT,
-                "Only what is of this session.",
-                "agent_id IN (SELECT id FROM agents WHERE session_id = ?)",
-            ),
-            Filter::new(
-                "q",
-                Kind::text(1, 500),
-                "Only rows with this text.",
-                "instr(lower(message), lower(?))",
-            ),
+            OF_AGENT,
+            OF_SESSION,
+            WITH_TEXT,
             SINCE,
             UNTIL,
         ],
@@ -138,11 +148,7 @@ impl Resource for LogEntry {
         order: Order::Descending,
         is_numbered: true,
         created: &["created_at"],
-        references: &[Reference {
-            column: "agent_id",
-            table: "agents",
-            noun: "Agent",
-        }],
+        references: &[AGENT],
     };
 
     /// Those of an agent or a session go through the index of the agents, which has level and type in it.

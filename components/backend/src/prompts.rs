@@ -5,8 +5,9 @@ use domain::words::{PROMPT_STATUS, PROMPT_TYPE};
 use http_api::routing::{Table, get, patch, path, post};
 use http_api::{Input, Kind, Order};
 
+use crate::logs::{AGENT, OF_AGENT, OF_SESSION};
 use crate::resource::handlers::{create, list, read, update};
-use crate::resource::{Column, Create, Declaration, Filter, Reference, Resource};
+use crate::resource::{Column, Create, Declaration, Filter, Resource};
 
 /// The most tokens of one prompt.
 const MOST_TOKENS: i64 = 1_000_000_000_000;
@@ -130,18 +131,8 @@ impl Resource for Prompt {
                 .changed(),
         ],
         filters: &[
-            Filter::new(
-                "agent_id",
-                Kind::TEXT,
-                "Only what is of this agent.",
-                "agent_id = ?",
-            ),
-            Filter::new(
-                "session_id",
-                Kind::TEXT,
-                "Only what is of this session.",
-                "agent_id IN (SELECT id FROM agents WHERE session_id = ?)",
-            ),
+            OF_AGENT,
+            OF_SESSION,
             Filter::new(
                 "status",
                 Kind::Word(&PROMPT_STATUS),
@@ -159,11 +150,7 @@ impl Resource for Prompt {
         order: Order::Ascending,
         is_numbered: false,
         created: &["created_at"],
-        references: &[Reference {
-            column: "agent_id",
-            table: "agents",
-            noun: "Agent",
-        }],
+        references: &[AGENT],
     };
 
     const NARROWEST: &'static [&'static str] = &["agent_id", "session_id", "status", "prompt_type"];

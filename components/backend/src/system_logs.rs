@@ -6,7 +6,7 @@ use domain::words::LOG_LEVEL;
 use http_api::routing::{Table, get, path, post};
 use http_api::{Input, Kind, Order};
 
-use crate::logs::{SINCE, UNTIL};
+use crate::logs::{LEVEL, SINCE, UNTIL, WITH_TEXT};
 use crate::resource::handlers::{create, list};
 use crate::resource::{Column, Create, Declaration, Filter, Resource};
 
@@ -58,25 +58,14 @@ impl Resource for SystemLogEntry {
             ),
         ],
         filters: &[
-            Filter::new(
-                "level",
-                Kind::Word(&LOG_LEVEL),
-                "Only entries of this level.",
-                "log_level = ?",
-            )
-            .or(&["log_level"]),
+            LEVEL,
             Filter::new(
                 "component",
                 Kind::TEXT,
                 "Only entries of this component.",
                 "component = ?",
             ),
-            Filter::new(
-                "q",
-                Kind::text(1, 500),
-                "Only rows with this text.",
-                "instr(lower(message), lower(?))",
-            ),
+            WITH_TEXT,
             SINCE,
             UNTIL,
         ],

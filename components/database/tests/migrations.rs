@@ -583,3 +583,28 @@ fn each_piece_of_a_migration_is_one_statement() {
         assert_eq!(in_pieces, code(migration), "of migration {}", nr + 1);
     }
 }
+
+/// The times that everybody sorts by are made of each column in the same way.
+#[test]
+fn each_time_is_read_in_the_same_way() {
+    let migration = include_str!("../../../sql/0006_one_telling.sql");
+    let columns = migration.split("ALTER TABLE ").skip(1);
+    let expressions: Vec<String> = columns
+        .filter_map(|column| {
+            column
+                .split_once(" GENERATED ALWAYS AS (")?
+                .1
+                .split_once(";\n")
+        })
+        .map(|(expression, _)| {
+            let start = "substr(CAST(";
+            let from = expression.find(start).unwrap() + start.len();
+            let source = &expression[from..from + expression[from..].find(" AS TEXT)").unwrap()];
+            expression.replace(source, "?")
+        })
+        .collect();
+    assert_eq!(expressions.len(), 10);
+    for expression in &expressions {
+        assert_eq!(*expression, expressions[0]);
+    }
+}
