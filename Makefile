@@ -1,7 +1,7 @@
 # The developer's front door. Each target does its own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev build components test lint bench up migrate clean install-backend setup-db dev-backend
+.PHONY: help setup dev build components test lint bench soak schemathesis up migrate clean install-backend setup-db dev-backend
 
 CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
@@ -42,6 +42,12 @@ bench: build ## Measure, and write docs/benchmark.md
 	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } || \
 		{ echo "wrk is missing: install it with your package manager"; exit 1; }
 	$(CARGO) run --locked --release -p bench
+
+soak: build ## Run a server into trouble for MINUTES (10), and see what it has lost
+	@scripts/soak --minutes $(or $(MINUTES),10)
+
+schemathesis: build ## Ask everything that the API's document describes
+	@scripts/schemathesis
 
 up: build ## Serve REST with Spin and the live feed beside it, on one port
 	@scripts/up $(ORCHESTRATOR)

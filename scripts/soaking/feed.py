@@ -177,3 +177,6 @@ def compare(run, followers, changes):
                            f"where the log has {len(changed)} and {deleted}")
                 run.count("feed: changes lost", max(1, len(due) - len(agents) - len(removed)))
             at = seq
+        if at < follower.goal:
+            run.breaks(f"{follower.name} got nothing after the change {at}, where the log goes on to {follower.goal}")
+            run.count("feed: changes lost", len(seqs) - bisect.bisect_right(seqs, at))

@@ -35,8 +35,11 @@ class Writer:
                     waited = time.monotonic() - start
                     self.run.breaks(f"another process got {error!r} after {waited:.1f} s, though nobody held the lock for long")
                 continue
+            waited = time.monotonic() - start
             if not self.run.is_excused(start):
-                self.run.most("foreign: slowest transaction [ms]", round(1000 * (time.monotonic() - start)))
+                self.run.most("foreign: slowest transaction [ms]", round(1000 * waited))
+                if waited > 1:
+                    self.run.notes(f"another process took {waited:.1f} s for one transaction")
             self.agents |= agents
             self.prompts |= prompts
             self.run.count("acknowledged: foreign transactions")

@@ -29,16 +29,20 @@ class Run:
         with self.lock:
             self.figures[what] = max(self.figures[what], value)
 
-    def says(self, trouble, how=""):
-        """Counts a trouble, and says when it was, to be found in the server's log."""
-        self.count(f"trouble: {trouble}")
-        print(f"{now()} {trouble} {how}", file=sys.stderr, flush=True)
+    def notes(self, sentence):
+        """Says something with the time, by which it is found in the server's log."""
+        print(f"{now()} {sentence}", file=sys.stderr, flush=True)
+
+    def troubles(self, kind, how=""):
+        """Notes a trouble, and counts it."""
+        self.count(f"trouble: {kind}")
+        self.notes(f"{kind} {how}")
 
     def breaks(self, sentence):
         """Says that a promise is broken. The run goes on, as what follows may tell more."""
         with self.lock:
             self.broken.append(sentence)
-        print(f"{now()} BROKEN: {sentence}", file=sys.stderr, flush=True)
+        self.notes(f"BROKEN: {sentence}")
 
     def excuse(self):
         """While this is entered, the run itself keeps writers waiting."""

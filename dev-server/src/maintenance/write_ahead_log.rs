@@ -12,8 +12,8 @@ use crate::database_file::{DatabaseFile, Error};
 
 /// How often there is a look.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Up to how many bytes the log is left alone. SQLite itself moves it at 4 MB.
-const SHORT: u64 = 16 << 20;
+/// Up to how many bytes the log is left alone. Our commits move it into the file at 16 MB, and begin it anew then.
+const SHORT: u64 = 24 << 20;
 /// From how many bytes on somebody who reads for long is complained of.
 const LONG: u64 = 256 << 20;
 

@@ -46,7 +46,7 @@ async fn the_log_is_short_again_after_a_long_reader() {
     }
     reader.execute_batch("COMMIT").unwrap();
     let start = Instant::now();
-    while size(&path) > 16 << 20 {
+    while size(&path) > 24 << 20 {
         assert!(start.elapsed() < DEADLINE, "{} bytes", size(&path));
         std::thread::sleep(Duration::from_millis(20));
     }
