@@ -316,7 +316,13 @@ pub fn transaction<T, E: From<Error>>(
     begin: &str,
     job: &mut impl FnMut(&dyn Connection) -> Result<T, E>,
 ) -> Result<T, E> {
-    connection.execute(begin, &[])?;
+    if let Err(error) = connection.execute(begin, &[]) {
+        // Whatever an earlier job has left open, it ends here.
+        if error != Error::Busy {
+            let _ = connection.execute("ROLLBACK", &[]);
+        }
+        return Err(error.into());
+    }
     let result = job(connection).and_then(|value| {
         connection.execute("COMMIT", &[])?;
         Ok(value)

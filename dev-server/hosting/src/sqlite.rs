@@ -297,14 +297,18 @@ fn writes(connection: &rusqlite::Connection, sql: &str) -> bool {
         .is_ok_and(|statement| !statement.readonly())
 }
 
-/// Whether the statement does not wait for the disk, also in the middle of a transaction that writes.
-fn only_reads(turn: &Checkout, sql: &str) -> bool {
+/// Whether the statement begins or ends a transaction and does not wait for the disk. SQLite never waits for a lock here.
+fn is_boundary(turn: &Checkout, sql: &str) -> bool {
     match sql {
-        // SQLite never waits for the lock here.
-        "BEGIN IMMEDIATE" => true,
+        "BEGIN" | "BEGIN IMMEDIATE" | "ROLLBACK" => true,
         "COMMIT" => turn.permit.is_none(),
-        _ => turn.permit.is_none() || !writes(&turn.file, sql),
+        _ => false,
     }
+}
+
+/// Whether the statement only reads, also in the middle of a transaction that writes.
+fn only_reads(turn: &Checkout, sql: &str) -> bool {
+    sql != "COMMIT" && (turn.permit.is_none() || !writes(&turn.file, sql))
 }
 
 /// Runs the statement: one that only reads right here, which saves a quarter of a small request's time, unless it
@@ -313,6 +317,12 @@ async fn step(
     mut turn: Checkout,
     statement: Statement,
 ) -> Result<(Checkout, Result<Rows<wit::Value>, String>), String> {
+    if is_boundary(&turn, &statement.0) {
+        // Not to be interrupted and run again: an interrupted BEGIN may have begun.
+        let (sql, parameters) = &*statement;
+        let result = native::execute(&turn.file, sql, parameters, MAX_RESULT_BYTES);
+        return Ok((turn, result));
+    }
     if only_reads(&turn, &statement.0)
         && let Some(result) = step_shortly(&mut turn.file, &statement)?
     {
