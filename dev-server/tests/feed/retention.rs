@@ -41,9 +41,7 @@ async fn old_entries_are_deleted_and_no_others() {
         log(&database, "new", form, 0, 1);
     }
     let server = retains(&database, "2");
-    // Nothing goes before it was said.
-    let said = server.logged("log entries are older than 2 days");
-    assert!(said.contains(" 4206 log entries"), "{said}");
+    // Nothing goes before it was said for a while.
     assert_eq!(database.count(OLD), 4206);
     eventually("old entries to go", || database.count(OLD) == 0).await;
     assert_eq!(database.count("SELECT count(*) FROM agent_logs"), 33);
