@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use database::native;
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 
 use crate::config::Config;
 
@@ -19,8 +20,7 @@ use crate::config::Config;
 /// Where the database cannot be read, or the copy cannot be written.
 pub fn backup(config: &Config, target: &Path) -> Result<()> {
     let source = &config.database_path;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(source, flags)
+    let connection = native::File::open(source)
         .with_context(|| format!("DATABASE_PATH: {}", source.display()))?;
     if target.exists() {
         bail!("{} is there already", target.display());

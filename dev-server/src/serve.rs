@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::{Json, Router};
 use hosting::{Failure, Host, Manifest, Pool};
 use http::uri::{Authority, Scheme};
 use http::{StatusCode, Uri, header};
-use http_api::{Admission, Origins};
+use http_api::{Admission, Origins, internal_error};
 use http_body_util::Full;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -126,8 +126,7 @@ async fn answer(app: &App, mut request: Request) -> Result<Response, Response> {
             let id = request_id.as_ref().and_then(|id| id.to_str().ok());
             let id = id.unwrap_or_default();
             error!(request_id = id, "{error:?}");
-            let body = serde_json::json!({"detail": "Internal Server Error", "request_id": id});
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+            internal_error(id)
         }
     })
 }

@@ -286,8 +286,8 @@ async fn delete(
     handlers::delete::<RunningAgent>(&database, Owner::Agent, &id, &if_match).await
 }
 
-/// How often a heartbeat brings its agent back.
-const HEARTBEAT_TRIES: usize = 2;
+/// How often a heartbeat is tried, and between two tries its agent brought back.
+const HEARTBEAT_TRIES: usize = 3;
 
 /// The body of a heartbeat, which may be left out.
 struct HeartbeatRequest;
@@ -339,16 +339,14 @@ async fn heartbeat(
         ))
     };
     // Others may bring it back, end it or lose it between two transactions.
-    for _ in 0..HEARTBEAT_TRIES {
+    for tries_left in (0..HEARTBEAT_TRIES).rev() {
         let answer = request.run(&database, note).await;
         if !matches!(answer, Err(ApiError::NotFound(_))) {
             return answer;
         }
-        database.write(|db| leases::revive(db, &id)).await?;
-    }
-    let answer = request.run(&database, note).await;
-    if !matches!(answer, Err(ApiError::NotFound(_))) {
-        return answer;
+        if tries_left > 0 {
+            database.write(|db| leases::revive(db, &id)).await?;
+        }
     }
     let found = database
         .one(|db| queries::find::<RunningAgent>(db, &id))

@@ -608,3 +608,23 @@ fn each_time_is_read_in_the_same_way() {
         assert_eq!(*expression, expressions[0]);
     }
 }
+
+/// So is the JSON that columns have.
+#[test]
+fn each_json_column_is_told_in_the_same_way() {
+    let migration = include_str!("../../../sql/0006_one_telling.sql");
+    let expressions: Vec<String> = ["metadata", "context", "config"]
+        .into_iter()
+        .flat_map(|column| {
+            let start = format!("    '{column}', CASE\n");
+            let told = migration.split(&start).skip(1);
+            let told = told.map(|rest| rest.split_once(" END,\n").unwrap().0.replace(column, "?"));
+            told.collect::<Vec<_>>()
+        })
+        .collect();
+    // Those of definitions and of agents, which both have metadata.
+    assert_eq!(expressions.len(), 4);
+    for expression in &expressions {
+        assert_eq!(*expression, expressions[0]);
+    }
+}

@@ -83,10 +83,18 @@ impl ApiError {
 pub(crate) struct Cause(pub(crate) String);
 
 /// 500: a fault of ours. Who reports it has its number, which the log has with the cause.
-#[derive(Serialize)]
-pub(crate) struct InternalError<'a> {
-    pub(crate) detail: &'static str,
-    pub(crate) request_id: &'a str,
+#[must_use]
+pub fn internal_error(request_id: &str) -> Response {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        detail: &'static str,
+        request_id: &'a str,
+    }
+    let body = Body {
+        detail: "Internal Server Error",
+        request_id,
+    };
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
 }
 
 /// One thing that is wrong with a body or a query.

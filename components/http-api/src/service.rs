@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
-use axum::{BoxError, Json, Router};
+use axum::{BoxError, Router};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tower_service::Service;
 
-use crate::error::{Cause, InternalError};
+use crate::error::{Cause, internal_error};
 use crate::extract::{BodyLimit, DRAINED};
 use crate::{ApiError, Settings, cors};
 
@@ -95,11 +95,7 @@ fn log_cause(mut response: Response, request_id: Option<HeaderValue>) -> Respons
     let name = id.to_str().unwrap_or_default();
     eprintln!("request {name}: {cause}");
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        let body = InternalError {
-            detail: "Internal Server Error",
-            request_id: name,
-        };
-        response = (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+        response = internal_error(name);
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
