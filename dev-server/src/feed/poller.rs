@@ -23,6 +23,8 @@ const QUIET: Duration = Duration::from_secs(1);
 const LEAST_INTERVAL: Duration = Duration::from_millis(2);
 /// How long it waits before it tries again to open a database.
 const RETRY: Duration = Duration::from_millis(250);
+/// For how long a lock that keeps out readers may delay the start: a writer without a write-ahead log has one for moments.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Makes the thread look at once. Cheap to clone; the thread ends with the last one.
 #[derive(Clone)]
@@ -36,8 +38,8 @@ impl Waker {
     }
 }
 
-/// Starts the thread. It has tried to read the database once when this returns, so that a client which resumes right
-/// after a restart meets a feed that knows its place.
+/// Starts the thread. It has read the database when this returns, or found that it cannot, so that a client which resumes
+/// right after a restart meets a feed that knows its place.
 pub(super) async fn start(database: &Path, hub: Arc<Hub>) -> Waker {
     let (sender, wakes) = mpsc::sync_channel(1);
     let (tried, ready) = oneshot::channel();
@@ -66,11 +68,18 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
+        let start = Instant::now();
         loop {
             let error = match self.follow() {
                 Ok(()) => return,
                 Err(error) => error,
             };
+            if self.tried.is_some() && error.is_busy() && start.elapsed() < PATIENCE {
+                if self.wait(INTERVAL) {
+                    return;
+                }
+                continue;
+            }
             self.hub.set_live(false);
             self.complain(&error);
             if self.wait(RETRY) {
