@@ -20,7 +20,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::guest::Guest;
 use crate::manifest::Component;
-use crate::sqlite::Pool;
+use crate::pool::Pool;
 
 /// How many requests an instance serves in its life, as in Spin.
 const REQUESTS_IN_A_LIFE: usize = 128;

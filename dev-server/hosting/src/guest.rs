@@ -15,7 +15,8 @@ use wasmtime_wasi_http::{
 };
 
 use crate::manifest::Component;
-use crate::sqlite::{Handle, Pool};
+use crate::pool::Pool;
+use crate::sqlite::Handle;
 
 /// The most bytes of memory that an instance may have.
 const MAX_MEMORY_BYTES: usize = 256 << 20;

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHand
 use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
-use crate::sqlite::Pool;
+use crate::pool::Pool;
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.

@@ -8,9 +8,12 @@ mod folder_changes;
 mod guest;
 mod host;
 mod manifest;
+mod pool;
 mod sqlite;
 mod write_lock;
+mod write_queue;
 
 pub use host::{Body, Failure, Host};
 pub use manifest::{Component, Manifest, Route};
-pub use sqlite::{Handle, Pool};
+pub use pool::Pool;
+pub use sqlite::Handle;

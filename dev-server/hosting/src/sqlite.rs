@@ -1,189 +1,48 @@
 //! Spin's SQLite interface over rusqlite.
 //!
-//! A component's connection is a handle. Each statement borrows a real connection from the pool and gives it back,
-//! unless it leaves a transaction open: then the handle keeps it until the transaction ends.
+//! A component's connection is a handle. Each statement that reads borrows a real connection from the pool and gives it
+//! back, unless it leaves a transaction open: then the handle keeps it until the transaction ends. Whatever writes goes
+//! through the [queue of writers](crate::write_queue), but for what has foreign keys off, which is a connection's own.
 //!
-//! Of all that write, one goes at a time: in this process they queue for a permit, in the order in which they came,
-//! and whoever holds it tries again while another process has the lock. SQLite itself never waits, and no thread
-//! does. A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
+//! A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use database::native::{self, File, Rows};
 use database::{Error, FOREIGN_KEYS_OFF, FOREIGN_KEYS_ON, WRITE_LOCK_TIMEOUT};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
-use crate::folder_changes::FolderChanges;
 use crate::guest::bindings::spin::sqlite::sqlite as wit;
-use crate::write_lock::{self, WriteLock};
+use crate::pool::Pool;
+use crate::write_queue::{self, Transaction, Turn};
 
 /// The most bytes that one statement may give. A component asks for fewer rows where this is not enough.
 const MAX_RESULT_BYTES: usize = 16 << 20;
-/// How many connections stay open while nobody uses them.
-const IDLE_CONNECTIONS: usize = 32;
-/// How often there is a look whether the file is still the same.
-const FILE_INTERVAL: Duration = Duration::from_millis(100);
 /// The pause between two tries while another process has the lock.
-const PAUSE: Duration = Duration::from_millis(2);
+pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 /// How long a statement may keep a thread that others wait for.
-const SHORT: Duration = Duration::from_millis(2);
+pub(crate) const SHORT: Duration = Duration::from_millis(2);
 /// After how many of SQLite's own operations the clock is looked at.
 const OPERATIONS: i32 = 2000;
 /// SQLite's words for a lock that somebody else holds.
-const LOCKED: &str = "database is locked";
+pub(crate) const LOCKED: &str = "database is locked";
 
-/// The connections of this process to one file.
-pub struct Pool {
-    path: PathBuf,
-    idle: Mutex<Vec<File>>,
-    writer: Arc<Semaphore>,
-    committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    write_lock: WriteLock,
-    old_entries: AtomicI64,
-    written: AtomicU64,
+/// A statement and its parameters.
+pub(crate) type Statement = Arc<(String, Vec<wit::Value>)>;
+/// What it gives, or SQLite's message.
+pub(crate) type Outcome = Result<Rows<wit::Value>, String>;
+
+/// Runs a statement.
+pub(crate) fn execute(connection: &rusqlite::Connection, statement: &Statement) -> Outcome {
+    let (sql, parameters) = &**statement;
+    native::execute(connection, sql, parameters, MAX_RESULT_BYTES)
 }
 
-impl Pool {
-    /// A pool for the file at `path`. Nothing is opened yet.
-    #[must_use]
-    pub fn new(path: &Path) -> Arc<Self> {
-        Arc::new(Self {
-            path: path.to_owned(),
-            idle: Mutex::default(),
-            writer: Arc::new(Semaphore::new(1)),
-            committed: OnceLock::new(),
-            write_lock: WriteLock::default(),
-            old_entries: AtomicI64::new(-1),
-            written: AtomicU64::new(0),
-        })
-    }
-
-    /// Calls `committed` after each statement that may have committed something. The first call of this counts.
-    pub fn on_commit(&self, committed: impl Fn() + Send + Sync + 'static) {
-        let _ = self.committed.set(Box::new(committed));
-    }
-
-    /// Says how many log entries are about to be deleted for their age.
-    pub fn say_old_entries(&self, entries: i64) {
-        self.old_entries.store(entries, Ordering::Relaxed);
-    }
-
-    /// How many these are; `None` where nobody has counted them.
-    pub(crate) fn old_entries(&self) -> Option<i64> {
-        let entries = self.old_entries.load(Ordering::Relaxed);
-        (entries >= 0).then_some(entries)
-    }
-
-    /// Whether anybody can write.
-    pub(crate) fn write_lock(&self) -> &WriteLock {
-        &self.write_lock
-    }
-
-    /// How many statements have written.
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
-    }
-
-    /// Waits for the turn to write. `None` never comes, as the queue is not closed.
-    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.writer).acquire_owned().await.ok()
-    }
-
-    /// Takes the write lock and gives it back; false where another process has it.
-    pub(crate) fn try_lock(&self) -> Result<bool, String> {
-        let file = self.take()?;
-        let tried = file.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
-        let message = tried.err().map(|error| native::message(&error));
-        let is_busy = message
-            .as_deref()
-            .is_some_and(|message| Error::from_message(message) == Error::Busy);
-        self.give_back(file);
-        // A file that may not be written is as good as locked.
-        let is_refused = is_busy || message.as_deref().is_some_and(|it| it.contains("readonly"));
-        match message {
-            Some(message) if !is_refused => Err(message),
-            message => Ok(message.is_none()),
-        }
-    }
-
-    /// Looks after the file and its write lock from now on.
-    pub fn watch(self: &Arc<Self>) {
-        self.watch_file();
-        tokio::spawn(write_lock::watch(Arc::downgrade(self)));
-    }
-
-    /// Closes what is open as soon as the file is moved, deleted or replaced: until then no other can be opened, and one that
-    /// somebody makes under its name would share the files beside it with our connections.
-    fn watch_file(self: &Arc<Self>) {
-        let pool = Arc::downgrade(self);
-        let changes = FolderChanges::of(&self.path);
-        std::thread::spawn(move || {
-            while let Some(pool) = pool.upgrade() {
-                if pool.close_stale() {
-                    // Whoever else has connections looks too.
-                    pool.tell();
-                }
-                drop(pool);
-                changes.wait(FILE_INTERVAL);
-            }
-        });
-    }
-
-    /// Gives whether there was something to close.
-    fn close_stale(&self) -> bool {
-        let mut idle = self.idle();
-        let is_stale = idle.last().is_some_and(|file| !file.is_current());
-        if is_stale {
-            let stale = std::mem::take(&mut *idle);
-            drop(idle);
-            drop(stale);
-        }
-        is_stale
-    }
-
-    /// Says that there may be something new in the file.
-    fn tell(&self) {
-        if let Some(committed) = self.committed.get() {
-            committed();
-        }
-    }
-
-    fn take(&self) -> Result<File, String> {
-        self.close_stale();
-        let kept = self.idle().pop();
-        match kept {
-            Some(file) => Ok(file),
-            None => File::open(&self.path).map_err(|error| error.to_string()),
-        }
-    }
-
-    /// Puts a connection aside that is pinned, and any other back.
-    fn keep(&self, mut turn: Checkout) -> Option<Checkout> {
-        if turn.pinned {
-            turn.permit = None;
-            return Some(turn);
-        }
-        self.give_back(turn.file);
-        None
-    }
-
-    fn give_back(&self, file: File) {
-        if !file.is_current() {
-            return;
-        }
-        let mut idle = self.idle();
-        if idle.len() < IDLE_CONNECTIONS {
-            idle.push(file);
-        }
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<File>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Runs one that gives no rows and has no parameters.
+pub(crate) fn order(connection: &rusqlite::Connection, sql: &str) -> Result<(), String> {
+    native::execute::<wit::Value, wit::Value>(connection, sql, &[], 0).map(|_| ())
 }
 
 /// A component's connection. Dropped inside a transaction, it takes that back: SQLite rolls back what a closed
@@ -193,11 +52,19 @@ pub struct Handle {
     checkout: Option<Checkout>,
 }
 
+/// What a handle has between two statements.
+enum Checkout {
+    /// A connection of its own.
+    Own(Own),
+    /// A transaction that writes.
+    Writing(Transaction),
+}
+
 /// A connection that is not in the pool: while a statement runs, a transaction is open, or its foreign keys are off.
-struct Checkout {
+struct Own {
     file: File,
     /// The right to write.
-    permit: Option<OwnedSemaphorePermit>,
+    turn: Option<Turn>,
     /// Whether it stays aside between statements: its foreign keys are off.
     pinned: bool,
 }
@@ -233,9 +100,6 @@ impl Handle {
     }
 }
 
-type Statement = Arc<(String, Vec<wit::Value>)>;
-type Outcome = (Option<Checkout>, Result<Rows<wit::Value>, String>);
-
 /// Runs a statement on the connection that is `kept`, or on one of the pool. Gives the connection to keep afterwards, if
 /// any.
 ///
@@ -245,49 +109,98 @@ async fn run(
     pool: &Arc<Pool>,
     kept: Option<Checkout>,
     statement: Statement,
-) -> Result<Outcome, String> {
+) -> Result<(Option<Checkout>, Outcome), String> {
     let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
-    // Another statement may go on where a transaction is open; what comes before one waits by itself.
-    let inside = kept.as_ref().is_some_and(|kept| !kept.file.is_autocommit());
-    let pinned = match statement.0.as_str() {
-        FOREIGN_KEYS_OFF => true,
-        FOREIGN_KEYS_ON => false,
-        _ => kept.as_ref().is_some_and(|kept| kept.pinned),
-    };
-    let mut turn = match kept {
-        Some(kept) => kept,
-        None => Checkout {
-            file: pool.take()?,
-            permit: None,
-            pinned,
-        },
-    };
-    turn.pinned = pinned;
-    loop {
-        if turn.permit.is_none() && writes(&turn.file, &statement.0) {
-            let queue = Arc::clone(&pool.writer).acquire_owned();
-            let Ok(permit) = timeout_at(deadline, queue).await else {
-                return Ok((pool.keep(turn), Err(LOCKED.to_owned())));
-            };
-            turn.permit = permit.ok();
+    let own = match (kept, statement.0.as_str()) {
+        (None, "BEGIN IMMEDIATE") => {
+            let begun = Transaction::begin(pool, deadline).await;
+            return Ok(match begun {
+                Ok(transaction) => (Some(Checkout::Writing(transaction)), Ok(nothing())),
+                Err(error) => (None, Err(error)),
+            });
         }
-        let (done, result) = step(turn, Arc::clone(&statement)).await?;
-        turn = done;
-        if !turn.file.is_autocommit() {
-            return Ok((Some(turn), result));
+        (Some(Checkout::Writing(transaction)), "COMMIT") => {
+            return Ok((None, transaction.commit().await.map(|()| nothing())));
         }
-        let locked = matches!(&result, Err(message) if Error::from_message(message) == Error::Busy);
-        if turn.permit.is_some() {
-            pool.tell();
-            if result.is_ok() {
-                pool.written.fetch_add(1, Ordering::Relaxed);
+        (Some(Checkout::Writing(transaction)), "ROLLBACK") => {
+            drop(transaction);
+            return Ok((None, Ok(nothing())));
+        }
+        (Some(Checkout::Writing(transaction)), _) => {
+            let (transaction, outcome) = transaction.run(statement).await;
+            return Ok((transaction.map(Checkout::Writing), outcome));
+        }
+        (Some(Checkout::Own(own)), _) => own,
+        (None, sql) => {
+            let file = pool.take()?;
+            if writes(&file, sql) {
+                pool.give_back(file);
+                return Ok((None, write_queue::write(pool, statement, deadline).await));
+            }
+            Own {
+                file,
+                turn: None,
+                pinned: false,
             }
         }
+    };
+    run_on(pool, own, statement, deadline).await
+}
+
+/// What an order to SQLite gives.
+fn nothing() -> Rows<wit::Value> {
+    Rows {
+        columns: Vec::new(),
+        rows: Vec::new(),
+    }
+}
+
+/// Runs a statement on a connection of its own.
+async fn run_on(
+    pool: &Arc<Pool>,
+    mut own: Own,
+    statement: Statement,
+    deadline: Instant,
+) -> Result<(Option<Checkout>, Outcome), String> {
+    // Another statement may go on where a transaction is open; what comes before one waits by itself.
+    let inside = !own.file.is_autocommit();
+    match statement.0.as_str() {
+        FOREIGN_KEYS_OFF => own.pinned = true,
+        FOREIGN_KEYS_ON => own.pinned = false,
+        _ => {}
+    }
+    loop {
+        if own.turn.is_none() && writes(&own.file, &statement.0) {
+            match write_queue::turn(pool, deadline).await {
+                Ok(turn) => own.turn = Some(turn),
+                Err(error) => return Ok((keep(pool, own), Err(error))),
+            }
+        }
+        let (done, outcome) = step(own, Arc::clone(&statement)).await?;
+        own = done;
+        if !own.file.is_autocommit() {
+            return Ok((Some(Checkout::Own(own)), outcome));
+        }
+        let locked =
+            matches!(&outcome, Err(message) if Error::from_message(message) == Error::Busy);
+        if own.turn.is_some() {
+            pool.wrote(u64::from(outcome.is_ok()));
+        }
         if inside || !locked || Instant::now() >= deadline {
-            return Ok((pool.keep(turn), result));
+            return Ok((keep(pool, own), outcome));
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Puts a connection aside that is pinned, and any other back.
+fn keep(pool: &Pool, mut own: Own) -> Option<Checkout> {
+    if own.pinned {
+        own.turn = None;
+        return Some(Checkout::Own(own));
+    }
+    pool.give_back(own.file);
+    None
 }
 
 /// Whether the statement may change the file. What does not prepare will say so when it runs.
@@ -298,53 +211,43 @@ fn writes(connection: &rusqlite::Connection, sql: &str) -> bool {
 }
 
 /// Whether the statement begins or ends a transaction and does not wait for the disk. SQLite never waits for a lock here.
-fn is_boundary(turn: &Checkout, sql: &str) -> bool {
+fn is_boundary(own: &Own, sql: &str) -> bool {
     match sql {
         "BEGIN" | "BEGIN IMMEDIATE" | "ROLLBACK" => true,
-        "COMMIT" => turn.permit.is_none(),
+        "COMMIT" => own.turn.is_none(),
         _ => false,
     }
 }
 
-/// Whether the statement only reads, also in the middle of a transaction that writes.
-fn only_reads(turn: &Checkout, sql: &str) -> bool {
-    sql != "COMMIT" && (turn.permit.is_none() || !writes(&turn.file, sql))
-}
-
 /// Runs the statement: one that only reads right here, which saves a quarter of a small request's time, unless it
 /// turns out to take long; any other on a thread that may block, as a commit waits for the disk.
-async fn step(
-    mut turn: Checkout,
-    statement: Statement,
-) -> Result<(Checkout, Result<Rows<wit::Value>, String>), String> {
-    if is_boundary(&turn, &statement.0) {
+async fn step(mut own: Own, statement: Statement) -> Result<(Own, Outcome), String> {
+    if is_boundary(&own, &statement.0) {
         // Not to be interrupted and run again: an interrupted BEGIN may have begun.
-        let (sql, parameters) = &*statement;
-        let result = native::execute(&turn.file, sql, parameters, MAX_RESULT_BYTES);
-        return Ok((turn, result));
+        let outcome = execute(&own.file, &statement);
+        return Ok((own, outcome));
     }
-    if only_reads(&turn, &statement.0)
-        && let Some(result) = step_shortly(&mut turn.file, &statement)?
+    if own.turn.is_none()
+        && let Some(outcome) = step_shortly(&mut own.file, &statement)?
     {
-        return Ok((turn, result));
+        return Ok((own, outcome));
     }
-    let mut interrupt = Interrupt(Some(turn.file.get_interrupt_handle()));
-    let outcome = tokio::task::spawn_blocking(move || {
-        let (sql, parameters) = &*statement;
-        let result = native::execute(&turn.file, sql, parameters, MAX_RESULT_BYTES);
-        (turn, result)
+    let mut interrupt = Interrupt(Some(own.file.get_interrupt_handle()));
+    let done = tokio::task::spawn_blocking(move || {
+        let outcome = execute(&own.file, &statement);
+        (own, outcome)
     })
     .await
     .map_err(|error| error.to_string());
     interrupt.0 = None;
-    outcome
+    done
 }
 
 /// Runs a statement that only reads for at most [`SHORT`]; `None` where that was not enough.
 fn step_shortly(
     connection: &mut rusqlite::Connection,
     statement: &Statement,
-) -> Result<Option<Result<Rows<wit::Value>, String>>, String> {
+) -> Result<Option<Outcome>, String> {
     let text = |error: rusqlite::Error| native::message(&error);
     let out_of_time = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&out_of_time);
@@ -357,12 +260,11 @@ fn step_shortly(
     connection
         .progress_handler(OPERATIONS, Some(watch))
         .map_err(text)?;
-    let (sql, parameters) = &**statement;
-    let result = native::execute(connection, sql, parameters, MAX_RESULT_BYTES);
+    let outcome = execute(connection, statement);
     connection
         .progress_handler(0, None::<fn() -> bool>)
         .map_err(text)?;
-    Ok((!out_of_time.load(Ordering::Relaxed)).then_some(result))
+    Ok((!out_of_time.load(Ordering::Relaxed)).then_some(outcome))
 }
 
 /// Interrupts a statement when dropped.

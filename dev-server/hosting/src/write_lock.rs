@@ -6,10 +6,11 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::sqlite::Pool;
+use crate::pool::Pool;
+use crate::write_queue;
 
 /// The pause between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ pub(crate) async fn watch(pool: Weak<Pool>) {
 /// Whether the lock is to be had. Our own writers take turns, so while this has its turn the lock is somebody else's.
 async fn can_write(pool: &Arc<Pool>) -> bool {
     let written = pool.written();
-    let Ok(_turn) = timeout(INTERVAL, pool.turn()).await else {
+    let Ok(_turn) = write_queue::turn(pool, tokio::time::Instant::now() + INTERVAL).await else {
         // The queue is long, or stands still.
         return pool.written() != written;
     };

@@ -1,0 +1,170 @@
+//! The connections of this process to its database.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use database::Error;
+use database::native::{self, File};
+
+use crate::folder_changes::FolderChanges;
+use crate::write_lock::{self, WriteLock};
+use crate::write_queue::WriteQueue;
+
+/// How many connections stay open while nobody uses them.
+const IDLE_CONNECTIONS: usize = 32;
+/// How often there is a look whether the file is still the same.
+const FILE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The connections of this process to one file.
+pub struct Pool {
+    path: PathBuf,
+    idle: Mutex<Vec<File>>,
+    writers: WriteQueue,
+    committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    write_lock: WriteLock,
+    old_entries: AtomicI64,
+    written: AtomicU64,
+}
+
+impl Pool {
+    /// A pool for the file at `path`. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            writers: WriteQueue::default(),
+            committed: OnceLock::new(),
+            write_lock: WriteLock::default(),
+            old_entries: AtomicI64::new(-1),
+            written: AtomicU64::new(0),
+        })
+    }
+
+    /// Calls `committed` after each statement that may have committed something. The first call of this counts.
+    pub fn on_commit(&self, committed: impl Fn() + Send + Sync + 'static) {
+        let _ = self.committed.set(Box::new(committed));
+    }
+
+    /// Says how many log entries are about to be deleted for their age.
+    pub fn say_old_entries(&self, entries: i64) {
+        self.old_entries.store(entries, Ordering::Relaxed);
+    }
+
+    /// How many these are; `None` where nobody has counted them.
+    pub(crate) fn old_entries(&self) -> Option<i64> {
+        let entries = self.old_entries.load(Ordering::Relaxed);
+        (entries >= 0).then_some(entries)
+    }
+
+    /// Whether anybody can write.
+    pub(crate) fn write_lock(&self) -> &WriteLock {
+        &self.write_lock
+    }
+
+    /// Where those that write wait for one another.
+    pub(crate) fn writers(&self) -> &WriteQueue {
+        &self.writers
+    }
+
+    /// How many transactions were written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Takes the write lock and gives it back; false where another process has it.
+    pub(crate) fn try_lock(&self) -> Result<bool, String> {
+        let file = self.take()?;
+        let tried = file.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+        let message = tried.err().map(|error| native::message(&error));
+        let is_busy = message
+            .as_deref()
+            .is_some_and(|message| Error::from_message(message) == Error::Busy);
+        self.give_back(file);
+        // A file that may not be written is as good as locked.
+        let is_refused = is_busy || message.as_deref().is_some_and(|it| it.contains("readonly"));
+        match message {
+            Some(message) if !is_refused => Err(message),
+            message => Ok(message.is_none()),
+        }
+    }
+
+    /// Looks after the file and its write lock from now on.
+    pub fn watch(self: &Arc<Self>) {
+        self.watch_file();
+        tokio::spawn(write_lock::watch(Arc::downgrade(self)));
+    }
+
+    /// Closes what is open as soon as the file is moved, deleted or replaced: until then no other can be opened, and one that
+    /// somebody makes under its name would share the files beside it with our connections.
+    fn watch_file(self: &Arc<Self>) {
+        let pool = Arc::downgrade(self);
+        let changes = FolderChanges::of(&self.path);
+        std::thread::spawn(move || {
+            while let Some(pool) = pool.upgrade() {
+                if pool.close_stale() {
+                    // Whoever else has connections looks too.
+                    pool.tell();
+                }
+                drop(pool);
+                changes.wait(FILE_INTERVAL);
+            }
+        });
+    }
+
+    /// Gives whether there was something to close.
+    fn close_stale(&self) -> bool {
+        let is_writer_stale = self.writers.close_stale();
+        let mut idle = self.idle();
+        let is_stale = idle.last().is_some_and(|file| !file.is_current());
+        if is_stale {
+            let stale = std::mem::take(&mut *idle);
+            drop(idle);
+            drop(stale);
+        }
+        is_stale || is_writer_stale
+    }
+
+    /// Says that so many transactions are in the file now, and calls whoever wants to know.
+    pub(crate) fn wrote(&self, transactions: u64) {
+        self.written.fetch_add(transactions, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Says that there may be something new in the file.
+    pub(crate) fn tell(&self) {
+        if let Some(committed) = self.committed.get() {
+            committed();
+        }
+    }
+
+    /// A connection that nobody else uses.
+    ///
+    /// # Errors
+    /// Why the file cannot be opened.
+    pub(crate) fn take(&self) -> Result<File, String> {
+        self.close_stale();
+        let kept = self.idle().pop();
+        match kept {
+            Some(file) => Ok(file),
+            None => File::open(&self.path).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Takes a connection back.
+    pub(crate) fn give_back(&self, file: File) {
+        if !file.is_current() {
+            return;
+        }
+        let mut idle = self.idle();
+        if idle.len() < IDLE_CONNECTIONS {
+            idle.push(file);
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<File>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
