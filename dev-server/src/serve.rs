@@ -37,7 +37,8 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let listener = server::bind(config).await?;
     let maintenance = with_feed.then(|| {
         let pool = Arc::clone(&pool);
-        maintenance::start(config, move |old| pool.say_old_entries(old))
+        let clock = Arc::clone(pool.lease_clock());
+        maintenance::start(config, clock, move |old| pool.say_old_entries(old))
     });
     if let Some(maintenance) = &maintenance {
         tokio::task::block_in_place(|| maintenance.begun());

@@ -1,5 +1,7 @@
 //! `orchestrator feed`: the live feed by itself, beside a host of the components such as Spin.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use axum::Router;
 use http::{StatusCode, Uri};
@@ -22,7 +24,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
         migrate::at_start(config).await;
     }
     let listener = server::bind(config).await?;
-    let maintenance = maintenance::start(config, |_| {});
+    // Whoever serves REST is another process, and cannot ask the clock.
+    let maintenance = maintenance::start(config, Arc::default(), |_| {});
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
     let (route, _waker) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;

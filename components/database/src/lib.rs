@@ -11,6 +11,8 @@ pub mod change_log;
 pub mod check;
 pub mod deletions;
 mod error;
+#[cfg(feature = "native")]
+pub mod lease_clock;
 pub mod leases;
 pub mod log_blocks;
 mod migrate;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use database::Error;
+use database::lease_clock::LeaseClock;
 use database::native::{self, File};
 
 use crate::folder_changes::FolderChanges;
@@ -24,6 +25,7 @@ pub struct Pool {
     writers: WriteQueue,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
     write_lock: WriteLock,
+    lease_clock: Arc<LeaseClock>,
     old_entries: AtomicI64,
     written: AtomicU64,
 }
@@ -38,6 +40,7 @@ impl Pool {
             writers: WriteQueue::default(),
             committed: OnceLock::new(),
             write_lock: WriteLock::default(),
+            lease_clock: Arc::default(),
             old_entries: AtomicI64::new(-1),
             written: AtomicU64::new(0),
         })
@@ -62,6 +65,12 @@ impl Pool {
     /// Whether anybody can write.
     pub(crate) fn write_lock(&self) -> &WriteLock {
         &self.write_lock
+    }
+
+    /// When the file could last be written. Statements ask it where somebody keeps it.
+    #[must_use]
+    pub fn lease_clock(&self) -> &Arc<LeaseClock> {
+        &self.lease_clock
     }
 
     /// Where those that write wait for one another.

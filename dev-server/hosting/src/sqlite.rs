@@ -176,8 +176,22 @@ async fn run_on(
                 Err(error) => return Ok((keep(pool, own), Err(error))),
             }
         }
-        let (done, outcome) = step(own, Arc::clone(&statement)).await?;
-        own = done;
+        let caught_up = if inside {
+            Ok(None)
+        } else {
+            pool.lease_clock().catch_up(&*own.file).map(Some)
+        };
+        let outcome = if caught_up == Err(Error::Busy) && own.turn.is_some() {
+            // Only who reads goes on, as it waits for nobody.
+            Err(LOCKED.to_owned())
+        } else {
+            let (done, outcome) = step(own, Arc::clone(&statement)).await?;
+            own = done;
+            outcome
+        };
+        if let (Some(_), Ok(Some(begun)), Ok(_)) = (&own.turn, caught_up, &outcome) {
+            pool.lease_clock().reached(begun);
+        }
         if !own.file.is_autocommit() {
             return Ok((Some(Checkout::Own(own)), outcome));
         }

@@ -150,9 +150,9 @@ async fn write_alone(
     deadline: Instant,
 ) -> Outcome {
     loop {
-        let statement = Arc::clone(&statement);
+        let (pool_there, statement) = (Arc::clone(pool), Arc::clone(&statement));
         let writing = tokio::task::spawn_blocking(move || {
-            let outcome = execute(&file, &statement);
+            let outcome = after_gaps(&pool_there, &file, || execute(&file, &statement));
             (turn, file, outcome)
         });
         let outcome;
@@ -168,6 +168,23 @@ async fn write_alone(
         }
         return outcome;
     }
+}
+
+/// Takes the write lock by `take`, after the leases run anew where that is due: what is written may depend on them.
+fn after_gaps<T>(
+    pool: &Pool,
+    file: &File,
+    take: impl FnOnce() -> Result<T, String>,
+) -> Result<T, String> {
+    let caught_up = pool.lease_clock().catch_up(&**file);
+    if caught_up == Err(Error::Busy) {
+        return Err(LOCKED.to_owned());
+    }
+    let taken = take()?;
+    if let Ok(begun) = caught_up {
+        pool.lease_clock().reached(begun);
+    }
+    Ok(taken)
 }
 
 fn is_locked<T>(outcome: &Result<T, String>) -> bool {
@@ -242,11 +259,11 @@ impl Transaction {
             Writer::Open(group) => group,
             Writer::Idle(kept) => {
                 let file = connection(pool, kept)?;
-                // Another process may have the lock.
                 loop {
-                    let begun = order(&file, "BEGIN IMMEDIATE");
+                    let begun = after_gaps(pool, &file, || order(&file, "BEGIN IMMEDIATE"));
                     match begun {
                         Ok(()) => break,
+                        // Another process has the lock.
                         Err(_) if is_locked(&begun) && Instant::now() < deadline => {
                             sleep(PAUSE).await;
                         }

@@ -17,6 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use database::lease_clock::LeaseClock;
 use database::{Connection, Error as DatabaseError};
 use tracing::{debug, warn};
 
@@ -44,8 +45,13 @@ pub(crate) struct Maintenance {
     begun: Receiver<()>,
 }
 
-/// Starts all jobs. `say` is told how many log entries the retention is about to delete.
-pub(crate) fn start(config: &Config, say: impl Fn(i64) + Send + 'static) -> Maintenance {
+/// Starts all jobs, among them the one that keeps the leases of `clock`. `say` is told how many log entries the retention is
+/// about to delete.
+pub(crate) fn start(
+    config: &Config,
+    clock: Arc<LeaseClock>,
+    say: impl Fn(i64) + Send + 'static,
+) -> Maintenance {
     let (is_begun, begun) = channel();
     let mut maintenance = Maintenance {
         stopping: Arc::default(),
@@ -54,13 +60,13 @@ pub(crate) fn start(config: &Config, say: impl Fn(i64) + Send + 'static) -> Main
     };
     let path = &config.database_path;
     let mut start = |name, step| maintenance.start(path, name, step);
-    let mut reaper = reaper::Reaper::default();
+    let mut reaper = reaper::Reaper::of(clock);
     start(
         "the reaper",
         on_connection(move |db| {
-            let pause = reaper.step(db);
+            let pause = reaper.step(db)?;
             let _ = is_begun.send(());
-            pause
+            Ok(pause)
         }),
     );
     start("the counting of log entries", on_connection(counting::step));
@@ -181,16 +187,19 @@ impl Job {
                 self.complaint = None;
                 pause
             }
-            Err(error) if error.is_busy() => {
-                debug!("{} waits for the write lock", self.name);
-                self.file = Some(file);
-                LOCK_PAUSE
-            }
             Err(error) => {
                 let complaint = error.to_string();
                 if self.complaint.as_ref() != Some(&complaint) {
-                    warn!("{} has failed and is tried again: {complaint}", self.name);
+                    if error.is_busy() {
+                        debug!("{} waits for the write lock", self.name);
+                    } else {
+                        warn!("{} has failed and is tried again: {complaint}", self.name);
+                    }
                     self.complaint = Some(complaint);
+                }
+                if error.is_busy() {
+                    self.file = Some(file);
+                    return LOCK_PAUSE;
                 }
                 RETRY
             }

@@ -191,13 +191,11 @@ async fn the_write_lock_is_waited_for() {
     database.beat("a", "2026-02-05 10:00:00", Some(1));
     let writer = Database::open(&database.path);
     writer.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let settings = [("RUST_LOG", "info,dev_server::maintenance=debug")];
-    let mut server = Server::start(&database.path, &["feed"], &settings);
+    let mut server = Server::feed(&database.path);
     let mut client = server.client("mode=delta").await;
     let mut board = Board::default();
     // Told already, though nobody can write it down.
     board.shows(&mut client, "a=failed").await;
-    server.logged("the reaper waits for the write lock");
     assert_eq!(database.board(), "a=executing");
     writer.connection.execute_batch("COMMIT").unwrap();
     // While nobody could write, no heartbeat could arrive.

@@ -1,6 +1,8 @@
 //! Leases count only time in which a heartbeat could have arrived.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection as Foreign;
@@ -12,7 +14,9 @@ use crate::support::server::{Connection, DEADLINE, Server};
 
 /// An agent with a lease of two seconds, at work.
 async fn agent(connection: &mut Connection) -> String {
-    let body = json!({"name": "x", "agent_type": "tester"}).to_string();
+    static NAMES: AtomicUsize = AtomicUsize::new(0);
+    let name = NAMES.fetch_add(1, Ordering::Relaxed).to_string();
+    let body = json!({"name": name, "agent_type": "tester"}).to_string();
     let request = Request::new("POST", "/api/agents").json(body);
     let definition = connection.send(request).await.json(201);
     let body = json!({"orchestrator_agent_id": definition["id"], "session_id": "s", "status": "executing"});
@@ -104,6 +108,107 @@ async fn an_agent_outlives_a_lock() {
     foreign.execute_batch("COMMIT").unwrap();
     server.wait_for("each lease runs anew");
     has_its_whole_lease(&mut connection, &agent).await;
+}
+
+/// How many agents send heartbeats side by side.
+const AGENTS: usize = 50;
+
+/// Agents that send a heartbeat a second, and of which each is read and changed in between.
+struct Crew {
+    agents: Vec<String>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Crew {
+    async fn start(server: &Server, reads_too: bool) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut crew = Self {
+            agents: Vec::new(),
+            tasks: Vec::new(),
+            is_over: Arc::clone(&is_over),
+        };
+        for n in 0..AGENTS {
+            let mut connection = server.connect().await;
+            let path = agent(&mut connection).await;
+            crew.agents.push(path.clone());
+            let is_over = Arc::clone(&is_over);
+            crew.tasks.push(tokio::spawn(async move {
+                let mut ticks = tokio::time::interval(Duration::from_secs(1));
+                while !is_over.load(Ordering::Relaxed) {
+                    ticks.tick().await;
+                    if n % 5 == 0 {
+                        let body = json!({"metadata": {"n": n}}).to_string();
+                        let request = Request::new("PATCH", &*path).json(body);
+                        connection.send(request).await.json(200);
+                    }
+                    beat(&mut connection, &path).await;
+                }
+            }));
+        }
+        for path in crew.agents.iter().take(5).filter(|_| reads_too).cloned() {
+            let mut connection = server.connect().await;
+            let is_over = Arc::clone(&is_over);
+            crew.tasks.push(tokio::spawn(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(read(&mut connection, &path).await["status"], "executing");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }));
+        }
+        crew
+    }
+
+    /// Ends it, and sees that nobody of it was ever told as lost.
+    async fn was_never_lost(self, server: &Server) {
+        self.is_over.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+        let mut connection = server.connect().await;
+        let mut lost = 0;
+        for agent in &self.agents {
+            let history = history(&mut connection, agent).await;
+            lost += usize::from(history.iter().any(|status| status == "failed"));
+        }
+        assert_eq!(lost, 0, "agents of {AGENTS} were failed");
+    }
+}
+
+/// Whoever comes first after a suspension, be it a heartbeat, a change or a read, finds that nobody is lost.
+#[tokio::test]
+async fn nobody_is_told_as_lost_after_a_suspension() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = Server::start(&path, &[]);
+    let crew = Crew::start(&server, true).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        server.signal("STOP");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        server.signal("CONT");
+        server.wait_for("each lease runs anew");
+    }
+    crew.was_never_lost(&server).await;
+}
+
+/// The same where another process has held the write lock for longer than the leases.
+#[tokio::test]
+async fn nobody_is_failed_after_a_lock() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = Server::start(&path, &[]);
+    let crew = Crew::start(&server, false).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let foreign = Foreign::open(&path).unwrap();
+        foreign.busy_timeout(DEADLINE).unwrap();
+        foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        foreign.execute_batch("COMMIT").unwrap();
+        server.wait_for("each lease runs anew");
+    }
+    crew.was_never_lost(&server).await;
 }
 
 /// Sets what the clock has said, as seen from where it is now.
