@@ -49,21 +49,22 @@ pub(crate) async fn watch(pool: Weak<Pool>) {
         sleep(INTERVAL).await;
         let Some(pool) = pool.upgrade() else { return };
         let start = Instant::now();
-        if can_write(&pool).await {
-            since = None;
+        let is_writable = can_write(&pool).await;
+        since = if is_writable {
+            None
+        } else {
+            since.or(Some(start))
+        };
+        // Whoever reads the log then asks.
+        pool.write_lock().set(since);
+        if is_writable {
             if std::mem::take(&mut is_said) {
                 info!("the database takes writes again");
             }
-        } else {
-            let since = *since.get_or_insert(start);
-            if since.elapsed() > SAID_AFTER && !is_said {
-                is_said = true;
-                warn!(
-                    "another process holds the database's write lock: every write is answered 503"
-                );
-            }
+        } else if since.is_some_and(|since| since.elapsed() > SAID_AFTER) && !is_said {
+            is_said = true;
+            warn!("another process holds the database's write lock: every write is answered 503");
         }
-        pool.write_lock().set(since);
     }
 }
 
