@@ -10,6 +10,7 @@ use database::lease_clock::LeaseClock;
 use database::native::{self, File};
 
 use crate::folder_changes::FolderChanges;
+use crate::sqlite::{SHORT, Short};
 use crate::write_lock::{self, WriteLock};
 use crate::write_queue::WriteQueue;
 
@@ -21,6 +22,7 @@ const FILE_INTERVAL: Duration = Duration::from_millis(100);
 /// The connections of this process to one file.
 pub struct Pool {
     path: PathBuf,
+    short: Short,
     idle: Mutex<Vec<File>>,
     writers: WriteQueue,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -34,8 +36,14 @@ impl Pool {
     /// A pool for the file at `path`. Nothing is opened yet.
     #[must_use]
     pub fn new(path: &Path) -> Arc<Self> {
+        Self::with_short(path, SHORT)
+    }
+
+    /// The same with another measure of what is short.
+    pub(crate) fn with_short(path: &Path, short: Short) -> Arc<Self> {
         Arc::new(Self {
             path: path.to_owned(),
+            short,
             idle: Mutex::default(),
             writers: WriteQueue::default(),
             committed: OnceLock::new(),
@@ -44,6 +52,10 @@ impl Pool {
             old_entries: AtomicI64::new(-1),
             written: AtomicU64::new(0),
         })
+    }
+
+    pub(crate) fn short(&self) -> Short {
+        self.short
     }
 
     /// Calls `committed` after each statement that may have committed something. The first call of this counts.
@@ -173,7 +185,8 @@ impl Pool {
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<File>> {
+    /// The connections that nobody uses.
+    pub(crate) fn idle(&self) -> std::sync::MutexGuard<'_, Vec<File>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

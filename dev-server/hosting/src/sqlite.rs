@@ -6,6 +6,9 @@
 //!
 //! A statement that found no way in within [`WRITE_LOCK_TIMEOUT`] gets SQLite's own "database is locked".
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,12 +25,21 @@ use crate::write_queue::{self, Transaction, Turn};
 const MAX_RESULT_BYTES: usize = 16 << 20;
 /// The pause between two tries while another process has the lock.
 pub(crate) const PAUSE: Duration = Duration::from_millis(2);
-/// How long a statement may keep a thread that others wait for.
-pub(crate) const SHORT: Duration = Duration::from_millis(2);
-/// After how many of SQLite's own operations the clock is looked at.
-const OPERATIONS: i32 = 2000;
+/// How long a statement may keep a thread that others wait for, and after how many of SQLite's own operations the clock is
+/// looked at.
+pub(crate) const SHORT: Short = Short {
+    time: Duration::from_millis(2),
+    operations: 2000,
+};
 /// SQLite's words for a lock that somebody else holds.
 pub(crate) const LOCKED: &str = "database is locked";
+
+/// What is short.
+#[derive(Clone, Copy)]
+pub(crate) struct Short {
+    pub(crate) time: Duration,
+    operations: i32,
+}
 
 /// A statement and its parameters.
 pub(crate) type Statement = Arc<(String, Vec<wit::Value>)>;
@@ -185,7 +197,7 @@ async fn run_on(
             // Only who reads goes on, as it waits for nobody.
             Err(LOCKED.to_owned())
         } else {
-            let (done, outcome) = step(own, Arc::clone(&statement)).await?;
+            let (done, outcome) = step(own, Arc::clone(&statement), pool.short()).await?;
             own = done;
             outcome
         };
@@ -235,14 +247,14 @@ fn is_boundary(own: &Own, sql: &str) -> bool {
 
 /// Runs the statement: one that only reads right here, which saves a quarter of a small request's time, unless it
 /// turns out to take long; any other on a thread that may block, as a commit waits for the disk.
-async fn step(mut own: Own, statement: Statement) -> Result<(Own, Outcome), String> {
+async fn step(mut own: Own, statement: Statement, short: Short) -> Result<(Own, Outcome), String> {
     if is_boundary(&own, &statement.0) {
         // Not to be interrupted and run again: an interrupted BEGIN may have begun.
         let outcome = execute(&own.file, &statement);
         return Ok((own, outcome));
     }
     if own.turn.is_none()
-        && let Some(outcome) = step_shortly(&mut own.file, &statement)?
+        && let Some(outcome) = step_shortly(&mut own.file, &statement, short)?
     {
         return Ok((own, outcome));
     }
@@ -257,22 +269,23 @@ async fn step(mut own: Own, statement: Statement) -> Result<(Own, Outcome), Stri
     done
 }
 
-/// Runs a statement that only reads for at most [`SHORT`]; `None` where that was not enough.
+/// Runs a statement that only reads if it is `short`; `None` where it is not.
 fn step_shortly(
     connection: &mut rusqlite::Connection,
     statement: &Statement,
+    short: Short,
 ) -> Result<Option<Outcome>, String> {
     let text = |error: rusqlite::Error| native::message(&error);
     let out_of_time = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&out_of_time);
     let start = std::time::Instant::now();
     let watch = move || {
-        let over = start.elapsed() > SHORT;
+        let over = start.elapsed() > short.time;
         noted.store(over, Ordering::Relaxed);
         over
     };
     connection
-        .progress_handler(OPERATIONS, Some(watch))
+        .progress_handler(short.operations, Some(watch))
         .map_err(text)?;
     let outcome = execute(connection, statement);
     connection

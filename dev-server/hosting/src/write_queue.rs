@@ -20,7 +20,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::pool::Pool;
-use crate::sqlite::{LOCKED, Outcome, PAUSE, SHORT, Statement, execute, order};
+use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, order};
 
 /// For how long the lock is left to other processes after a transaction that several have shared.
 const GAP: Duration = Duration::from_millis(1);
@@ -30,7 +30,7 @@ const GAP: Duration = Duration::from_millis(1);
 pub(crate) struct WriteQueue {
     writer: Arc<tokio::sync::Mutex<Writer>>,
     waiting: AtomicUsize,
-    /// Statements that took longer than [`SHORT`]. They run on a thread that may block.
+    /// Statements that took longer than what is short. They run on a thread that may block.
     slow: Mutex<HashSet<String>>,
 }
 
@@ -317,7 +317,7 @@ impl Transaction {
         } else {
             let start = Instant::now();
             let outcome = self.file().and_then(|file| execute(file, &statement));
-            if start.elapsed() > SHORT {
+            if start.elapsed() > self.pool.short().time {
                 self.pool.writers().note_slow(&statement.0);
             }
             outcome

@@ -89,7 +89,7 @@ impl Numbers {
 }
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+    Instant::now() + Duration::from_mins(1)
 }
 
 async fn say(handle: &mut Handle, sql: &str, number: i64) -> Result<(), String> {
