@@ -10,7 +10,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_api::ApiError;
+use http_api::{ApiError, DRAINED};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,9 +23,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(2);
 /// The most kilobytes of all bodies at once, or room for two of the largest.
 const ALL: usize = 256 << 10;
-/// Up to how many bytes of a body that is not taken are read before the connection ends. A client that still sends may lose
-/// the answer otherwise, as the connection ends with a reset.
-const DRAINED: usize = 16 << 20;
 
 /// Takes bodies in. Cheap to clone.
 #[derive(Clone)]

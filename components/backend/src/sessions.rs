@@ -76,9 +76,10 @@ async fn list(
                 whole: SELECT,
                 shortened: SELECT,
             };
-            let page = SESSIONS.page(db, select, Access::Free, &[Vec::new()], query.window())?;
-            let rows: Vec<Row> = page.rows.iter().map(|(_, row)| row.clone()).collect();
-            let mut sessions = summed_up(db, &rows)?.into_iter();
+            let mut page =
+                SESSIONS.page(db, select, Access::Free, &[Vec::new()], query.window())?;
+            let rows = page.rows.iter_mut().map(|(_, row)| row);
+            let mut sessions = summed_up(db, rows)?.into_iter();
             PageOf::new(page, |_, json| {
                 // Structures of text and numbers always serialise.
                 json.push_str(&serde_json::to_string(&sessions.next()).unwrap_or_default());
@@ -93,8 +94,8 @@ async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Sessi
     let sql = format!("SELECT {SELECT} FROM sessions WHERE session_id = ?1");
     let session = database
         .read(|db| {
-            let rows = db.execute(&sql, &[id.as_str().into()])?;
-            summed_up(db, &rows)?
+            let mut rows = db.execute(&sql, &[id.as_str().into()])?;
+            summed_up(db, rows.iter_mut())?
                 .pop()
                 .ok_or_else(|| ApiError::unknown("Session", &id))
         })
@@ -102,8 +103,11 @@ async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Sessi
     Ok(Json(session))
 }
 
-/// Sessions with the sums of their agents.
-fn summed_up(db: &dyn Connection, found: &[Row]) -> Result<Vec<Session>, Error> {
+/// Sessions with the sums of their agents, from rows whose values are taken.
+fn summed_up<'a>(
+    db: &dyn Connection,
+    found: impl ExactSizeIterator<Item = &'a mut Row>,
+) -> Result<Vec<Session>, Error> {
     const SUMS: &str = concat!(
         "SELECT CAST(session_id AS TEXT) AS session, status, sum(agents) AS agents, ",
         usage!(),
@@ -114,7 +118,6 @@ fn summed_up(db: &dyn Connection, found: &[Row]) -> Result<Vec<Session>, Error> 
     let mut places = HashMap::new();
     let mut sessions: Vec<(Session, Usage)> = Vec::with_capacity(found.len());
     for row in found {
-        let mut row = row.clone();
         let session_id = row.text("session_id")?;
         places.insert(session_id.clone(), sessions.len());
         let session = Session {

@@ -13,7 +13,7 @@ use crate::{ApiError, FieldError, Location, gzip};
 
 /// Up to how many bytes of a body that is too large are read before the answer. A client that still sends may lose an
 /// answer that comes earlier, as the connection then ends with a reset.
-pub(crate) const DRAINED: usize = 16 << 20;
+pub const DRAINED: usize = 16 << 20;
 
 /// The setting `MAX_BODY_BYTES`, which [`crate::Api`] puts into each request.
 #[derive(Clone, Copy)]
