@@ -23,8 +23,13 @@ pub async fn check(config: &Config, mend: bool) -> Result<()> {
         return Ok(());
     }
     for one in &found {
+        let differ = if one.rows == 1 {
+            "row differs"
+        } else {
+            "rows differ"
+        };
         println!(
-            "{}: {} rows differ, such as {}",
+            "{}: {} {differ}, such as: {}",
             one.table, one.rows, one.example
         );
     }

@@ -1,6 +1,6 @@
 //! Whether what is kept is what the rows say: recounts everything that triggers and the maintenance count, and mends it.
 
-use crate::{Connection, Error};
+use crate::{Connection, Error, Value};
 
 /// Something that is kept, and how it follows from the rows.
 struct Kept {
@@ -101,8 +101,26 @@ pub struct Difference {
     pub table: &'static str,
     /// How many of its rows are wrong, missing or too many.
     pub rows: i64,
-    /// One of them, as SQL's values.
+    /// One of them, as people read it: its columns, and whether it is too much or missing.
     pub example: String,
+}
+
+/// The longest text that is told of an example.
+const LONGEST: usize = 200;
+
+/// A value as people read it.
+fn told(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) if text.chars().nth(LONGEST).is_some() => {
+            let start: String = text.chars().take(LONGEST).collect();
+            format!("'{start}…' ({} bytes)", text.len())
+        }
+        Value::Text(text) => format!("'{text}'"),
+        Value::Blob(bytes) => format!("{} bytes", bytes.len()),
+    }
 }
 
 impl Kept {
@@ -117,8 +135,8 @@ impl Kept {
         let sql = format!(
             "WITH kept AS MATERIALIZED (SELECT {columns} FROM {table} WHERE {only}), \
              counted AS MATERIALIZED ({recount}), \
-             differing AS (SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted) \
-             UNION ALL SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept)) \
+             differing AS (SELECT *, 1 AS is_kept FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted) \
+             UNION ALL SELECT *, 0 FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept)) \
              SELECT *, count(*) OVER () AS differing_rows FROM differing LIMIT 1"
         );
         let Some(mut row) = db.execute(&sql, &[])?.into_iter().next() else {
@@ -127,7 +145,20 @@ impl Kept {
         Ok(Some(Difference {
             table,
             rows: row.integer("differing_rows")?,
-            example: format!("{:?}", row.into_values()),
+            example: {
+                let how = if row.boolean("is_kept")? {
+                    "is kept, and is not what the rows say"
+                } else {
+                    "is what the rows say, and is not kept"
+                };
+                let columns = columns.split(", ");
+                let values = row.into_values();
+                let pairs = columns.zip(&values).map(|(column, value)| {
+                    let value = told(value);
+                    format!("{column} = {value}")
+                });
+                format!("{} {how}", pairs.collect::<Vec<_>>().join(", "))
+            },
         }))
     }
 }

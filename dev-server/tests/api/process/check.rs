@@ -42,7 +42,11 @@ fn what_differs_is_named_and_mended() {
     let (code, text) = run(&["check"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(
-        text.contains("prompt_usage: ") && text.contains("sessions: 1 rows differ"),
+        text.contains("prompt_usage: ")
+            && text.contains(
+                "sessions: 1 row differs, such as: session_id = 'ghost', started_time = '2026' is kept, \
+                 and is not what the rows say"
+            ),
         "{text}"
     );
     let (code, text) = run(&["check", "--repair"]);
