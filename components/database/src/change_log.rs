@@ -153,18 +153,51 @@ pub fn agents(
     rows.into_iter().map(|mut row| told(&mut row)).collect()
 }
 
-/// The agents that are lost, and told so, while nobody has written it down: no change of the log says it yet.
+/// An agent that is lost, and told so, while nobody has written it down: no change of the log says it yet.
+#[derive(Debug)]
+pub struct LostAgent {
+    /// Its place in its table.
+    pub row: i64,
+    /// Its id.
+    pub id: String,
+}
+
+/// All that are lost.
 ///
 /// # Errors
 /// Those of the connection.
-pub fn lost(db: &dyn Connection) -> Result<Vec<ToldAgent>, Error> {
+pub fn lost(db: &dyn Connection) -> Result<Vec<LostAgent>, Error> {
+    const SQL: &str =
+        "SELECT row, CAST(id AS TEXT) AS id FROM lost_agents WHERE id IS NOT NULL ORDER BY row";
+    let rows = db.execute(SQL, &[])?.into_iter();
+    rows.map(|mut row| {
+        Ok(LostAgent {
+            row: row.integer("row")?,
+            id: row.text("id")?,
+        })
+    })
+    .collect()
+}
+
+/// The agents in the first of these rows, as the feed tells them, and how many rows these are: as many as fit.
+///
+/// # Errors
+/// Those of the connection.
+pub fn told_at(db: &dyn Connection, rows: &[i64]) -> Result<(usize, Vec<ToldAgent>), Error> {
     const SQL: &str = concat!(
         "SELECT ",
         told!(),
-        " FROM (SELECT payload FROM lost_agents CROSS JOIN feed_agents ON feed_agents.row = lost_agents.row LIMIT 1000)"
+        " FROM (SELECT payload FROM json_each(?1) AS at CROSS JOIN feed_agents ON feed_agents.row = at.value)"
     );
-    let rows = db.execute(SQL, &[])?;
-    rows.into_iter().map(|mut row| told(&mut row)).collect()
+    let mut count = 0;
+    let limit = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let found = as_many_as_fit(limit, |limit| {
+        count = usize::try_from(limit).unwrap_or(rows.len());
+        let rows: Vec<String> = rows[..count].iter().map(i64::to_string).collect();
+        db.execute(SQL, &[format!("[{}]", rows.join(",")).into()])
+    })?;
+    let agents = found.into_iter().map(|mut row| told(&mut row));
+    Ok((count, agents.collect::<Result<_, _>>()?))
 }
 
 /// Deletes some of the changes but for the newest `keep`, at most `limit`. Gives how many.
@@ -181,7 +214,7 @@ pub fn prune(db: &dyn Connection, keep: i64, limit: usize) -> Result<usize, Erro
 /// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once.
 fn as_many_as_fit(
     mut limit: i64,
-    query: impl Fn(i64) -> Result<Vec<Row>, Error>,
+    mut query: impl FnMut(i64) -> Result<Vec<Row>, Error>,
 ) -> Result<Vec<Row>, Error> {
     loop {
         match query(limit) {

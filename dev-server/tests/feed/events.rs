@@ -59,6 +59,33 @@ async fn statuses_that_follow_each_other_quickly_all_arrive() {
     history.check(&database.log());
 }
 
+/// However many they are: here nobody writes down that they are lost.
+#[tokio::test]
+async fn all_agents_that_are_lost_at_once_are_told() {
+    const AGENTS: usize = 2500;
+    let database = Database::new();
+    database.run(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1) \
+         INSERT INTO agents (id, orchestrator_agent_id, session_id, status) SELECT 'a' || n, 'd', 's', 'executing' FROM n",
+        [i64::try_from(AGENTS).unwrap()],
+    );
+    let server = Server::rest(&database.path);
+    let mut events = server.events("mode=delta&session_id=s").await;
+    events.update().await;
+    database.run(
+        "UPDATE agents SET heartbeat_at = '2026-02-05T10:00:00.000Z', lease_seconds = 1",
+        (),
+    );
+    let mut told = std::collections::BTreeMap::new();
+    while told.len() < AGENTS {
+        for agent in events.update().await.agents {
+            assert_eq!(agent["error_message"], "heartbeat lost");
+            *told.entry(agent["id"].to_string()).or_insert(0) += 1;
+        }
+    }
+    assert!(told.values().all(|times| *times == 1));
+}
+
 /// The frames of the WebSocket, but for their times.
 #[tokio::test]
 async fn lists_are_those_of_the_websocket() {

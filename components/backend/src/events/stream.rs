@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use database::change_log::{self, Position};
+use database::change_log::{self, LostAgent, Position};
 use database::{Database, Error};
 use feed_protocol::{
     Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, Mode, Parameters,
@@ -25,6 +25,8 @@ const BREATH: Duration = Duration::from_millis(1);
 const RETRY: Duration = Duration::from_secs(1);
 /// How often there is a look for leases that are over.
 const LEASES: Duration = Duration::from_secs(1);
+/// How many lost agents are told at once.
+const AT_ONCE: usize = 500;
 /// After how much silence there is a comment, so that a client that is gone is noticed soon.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// After how many milliseconds a browser connects again.
@@ -141,21 +143,44 @@ impl Events {
             return Ok(());
         }
         self.last_leases = Some(Instant::now());
-        let lost = self.database.one(change_log::lost).await?;
-        let mut ids = HashSet::new();
-        for agent in lost {
-            let id: Arc<str> = agent.id.as_str().into();
-            ids.insert(Arc::clone(&id));
-            let Some(seq) = self.seq.filter(|_| !self.lost.contains(&id)) else {
-                continue;
-            };
+        let (seq, told) = (self.seq, &self.lost);
+        let (lost, untold, agents) = self
+            .database
+            .read(|db| {
+                let lost = change_log::lost(db)?;
+                let untold = lost.iter().filter(|agent| !told.contains(&*agent.id));
+                let mut untold: Vec<i64> = untold.map(|agent| agent.row).take(AT_ONCE).collect();
+                // A list that is yet to come tells them so.
+                let (count, agents) = match seq {
+                    Some(_) if !untold.is_empty() => change_log::told_at(db, &untold)?,
+                    _ => (0, Vec::new()),
+                };
+                untold.truncate(count);
+                Ok::<_, Error>((lost, untold, agents))
+            })
+            .await?;
+        let is_told = |agent: &LostAgent| {
+            seq.is_none() || told.contains(&*agent.id) || untold.binary_search(&agent.row).is_ok()
+        };
+        let told: HashSet<Arc<str>> = lost
+            .iter()
+            .filter(|agent| is_told(agent))
+            .map(|agent| agent.id.as_str().into())
+            .collect();
+        if told.len() < lost.len() {
+            // The rest follows at once.
+            self.last_leases = None;
+        }
+        self.lost = told;
+        for agent in agents {
+            let Some(seq) = seq else { break };
             match self.parameters.mode {
                 // Makes the next look read the list anew.
                 Mode::Default => self.seq = None,
                 Mode::Delta => {
                     let mut change = Change {
                         seq,
-                        id,
+                        id: agent.id.as_str().into(),
                         before: Before::Unknown,
                         after: Some(Arc::new(agent)),
                     };
@@ -166,7 +191,6 @@ impl Events {
                 }
             }
         }
-        self.lost = ids;
         Ok(())
     }
 
