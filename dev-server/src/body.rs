@@ -19,8 +19,10 @@ use crate::server::{detail, unavailable};
 
 /// How long a client may send nothing.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How long a body may take.
+/// How long a body may take, and how long while more than half of the room for all is taken: else some that trickle could
+/// keep it from the others.
 const LONGEST: Duration = Duration::from_mins(2);
+const LONGEST_IN_A_CROWD: Duration = Duration::from_secs(10);
 /// The most kilobytes of all bodies at once, or room for two of the largest.
 const ALL: usize = 256 << 10;
 
@@ -29,6 +31,10 @@ const ALL: usize = 256 << 10;
 pub(crate) struct Bodies {
     limit: usize,
     room: Arc<Semaphore>,
+    /// How much of it is half.
+    half: usize,
+    longest: Duration,
+    longest_in_a_crowd: Duration,
 }
 
 /// A body that came whole, and the room that it takes.
@@ -40,9 +46,22 @@ pub(crate) struct Whole {
 impl Bodies {
     /// For bodies of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
+        let all = ALL.max(limit >> 9);
         Self {
             limit,
-            room: Arc::new(Semaphore::new(ALL.max(limit >> 9))),
+            room: Arc::new(Semaphore::new(all)),
+            half: all / 2,
+            longest: LONGEST,
+            longest_in_a_crowd: LONGEST_IN_A_CROWD,
+        }
+    }
+
+    /// How long a body may take as things are.
+    fn longest(&self) -> Duration {
+        if self.room.available_permits() < self.half {
+            self.longest_in_a_crowd
+        } else {
+            self.longest
         }
     }
 
@@ -69,11 +88,11 @@ impl Bodies {
             drain(body);
             return Err(too_large());
         }
-        let end = Instant::now() + LONGEST;
+        let start = Instant::now();
         let mut bytes = BytesMut::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         loop {
-            let deadline = end.min(Instant::now() + SILENCE);
+            let deadline = (start + self.longest()).min(Instant::now() + SILENCE);
             let frame = match timeout_at(deadline, body.frame()).await {
                 Err(_) => return Err(too_late()),
                 Ok(None) => break,
@@ -128,4 +147,82 @@ fn too_late() -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body of so many kilobytes that then has another byte every 20 ms, `times` times.
+    fn trickling(kilobytes: usize, times: usize) -> Body {
+        let pieces = stream::unfold(0, move |sent| async move {
+            let piece = match sent {
+                0 => Bytes::from(vec![b' '; kilobytes << 10]),
+                _ if sent > times => return None,
+                _ => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Bytes::from_static(b" ")
+                }
+            };
+            Some((Ok::<_, Infallible>(piece), sent + 1))
+        });
+        Body::from_stream(pieces)
+    }
+
+    /// Room for 100 kB, in which a body may take 20 s, and in a crowd 200 ms.
+    fn small() -> Bodies {
+        Bodies {
+            room: Arc::new(Semaphore::new(100)),
+            half: 50,
+            longest: Duration::from_secs(20),
+            longest_in_a_crowd: Duration::from_millis(200),
+            ..Bodies::new(1 << 20)
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_that_trickle_do_not_keep_the_room_from_others() {
+        let bodies = small();
+        let headers = HeaderMap::new();
+        let slow = [45, 45].map(|kilobytes| {
+            let (bodies, headers) = (bodies.clone(), headers.clone());
+            tokio::spawn(async move {
+                let body = trickling(kilobytes, 10_000);
+                bodies.take(&headers, body).await.map_err(|it| it.status())
+            })
+        });
+        // Both have come.
+        while bodies.room.available_permits() > 10 {
+            tokio::task::yield_now().await;
+        }
+        let start = Instant::now();
+        while bodies.take(&headers, trickling(20, 0)).await.is_err() {
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "there is no room"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut ended = 0;
+        for task in slow {
+            if let Ok(taken) = timeout(Duration::from_secs(1), task).await {
+                assert_eq!(taken.unwrap().err(), Some(StatusCode::REQUEST_TIMEOUT));
+                ended += 1;
+            }
+        }
+        assert!(ended > 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_may_take_its_time_while_there_is_room() {
+        let taken = small().take(&HeaderMap::new(), trickling(10, 20)).await;
+        assert_eq!(
+            taken.map(|whole| whole.bytes.len()).ok(),
+            Some(10 * 1024 + 20)
+        );
+    }
 }
