@@ -11,6 +11,7 @@ mod counts;
 mod events;
 pub mod health;
 mod logs;
+mod messages;
 mod prompts;
 mod resource;
 mod running_agents;
@@ -19,6 +20,7 @@ mod sessions;
 mod stats;
 mod system_logs;
 pub mod web;
+mod workflows;
 
 use axum::Router;
 use database::Database;

@@ -310,6 +310,8 @@ impl Declared for HeartbeatRequest {
 struct HeartbeatResponse {
     /// Whether somebody wants the agent to stop.
     cancel_requested: bool,
+    /// How many messages to the agent it has not acknowledged.
+    messages_waiting: i64,
 }
 
 /// Notes that the agent is alive. A heartbeat is no change of the agent: it shows in no version.
@@ -321,7 +323,9 @@ async fn heartbeat(
     const SQL: &str = "UPDATE agents SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), \
          lease_seconds = coalesce(?2, lease_seconds, 60) \
          WHERE id = ?1 AND status IN ('initializing', 'planning', 'executing', 'reviewing') \
-         AND NOT EXISTS (SELECT 1 FROM lost_agents WHERE row = agents.rowid) RETURNING cancel_requested";
+         AND NOT EXISTS (SELECT 1 FROM lost_agents WHERE row = agents.rowid) RETURNING cancel_requested, \
+         (SELECT count(*) FROM orchestrator_chat WHERE agent_id = agents.id AND receiver_type = 'agent' \
+         AND delivered_at IS NULL) AS messages_waiting";
     // There is no such agent, or none that is at work.
     let absent = || ApiError::NotFound(String::new());
     let note = |db: &dyn Connection, sent: &Input| {
@@ -332,8 +336,9 @@ async fn heartbeat(
         let mut row = rows.into_iter().next().ok_or_else(absent)?;
         let body = HeartbeatResponse {
             cancel_requested: row.boolean("cancel_requested")?,
+            messages_waiting: row.integer("messages_waiting")?,
         };
-        // A structure of a truth value always serialises.
+        // A structure of a truth value and a number always serialises.
         Ok(StoredResponse::ok(
             serde_json::to_string(&body).unwrap_or_default(),
         ))

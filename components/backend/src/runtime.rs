@@ -1,11 +1,13 @@
-//! The group `runtime`: running agents, their prompts and logs, the questions about all of these, and the live feed.
+//! The group `runtime`: running agents, their prompts and logs, workflows, messages, the questions about all of these, and the live feed.
 
 use axum::Router;
 use database::Database;
 use http_api::Settings;
 use http_api::routing::{self, Table};
 
-use crate::{events, logs, prompts, running_agents, sessions, stats, system_logs};
+use crate::{
+    events, logs, messages, prompts, running_agents, sessions, stats, system_logs, workflows,
+};
 
 /// The routes of the group.
 pub fn routes(database: &Database, _: &Settings) -> Router {
@@ -18,6 +20,8 @@ pub fn table() -> Table<Database> {
         .merge(prompts::table())
         .merge(logs::table())
         .merge(system_logs::table())
+        .merge(workflows::table())
+        .merge(messages::table())
         .merge(sessions::table())
         .merge(stats::table())
         .merge(events::table())

@@ -50,7 +50,7 @@ fn value(kind: Kind, name: &str, number: usize) -> (String, Value) {
             format!("{number}.25"),
             json!(f64::from(u32::try_from(number).unwrap()) + 0.25),
         ),
-        Kind::Json | Kind::Object => (format!("'{{\"{name}\": [1]}}'"), json!({name: [1]})),
+        Kind::Json | Kind::Object | Kind::Texts => (format!("'{{\"{name}\": [1]}}'"), json!({name: [1]})),
         Kind::Time => (
             format!("'2026-02-05 10:00:{number:02}.5'"),
             json!(format!("2026-02-05T10:00:{number:02}.500Z")),
@@ -95,6 +95,10 @@ async fn every_column_is_told_under_its_name() {
             values[at] = "NULL".to_owned();
             expected["heartbeat_at"] = Value::Null;
         }
+        // Nobody but the database numbers messages.
+        if let Some(number) = expected.get_mut("number") {
+            *number = json!(1);
+        }
         run(
             &database,
             &format!(
@@ -132,6 +136,8 @@ async fn every_column_is_told_under_its_name() {
         let view = match table {
             "agents" => "agent_json",
             "orchestrator_agents" => "definition_json",
+            "ai_developer_workflows" => "workflow_json",
+            "orchestrator_chat" => "message_json",
             _ => continue,
         };
         let rows = run(&database, &format!("SELECT json FROM {view}")).await;
@@ -187,6 +193,54 @@ async fn every_column_of_an_agent_is_watched() {
             "{}",
             column.name
         );
+    }
+}
+
+/// A change of any column of a workflow or a message is in the change log, as the row is told then.
+#[tokio::test]
+async fn every_column_of_workflows_and_messages_is_watched() {
+    for declaration in declarations() {
+        let (entity, view) = match declaration.list.table {
+            "ai_developer_workflows" => ("workflow", "workflow_json"),
+            "orchestrator_chat" => ("message", "message_json"),
+            _ => continue,
+        };
+        let table = declaration.list.table;
+        let database = database().await;
+        run(&database, "PRAGMA foreign_keys = OFF").await;
+        let insert = match entity {
+            "workflow" => "(id, adw_name, workflow_type) VALUES ('w', 'n', 't')",
+            _ => {
+                "(id, orchestrator_agent_id, sender_type, receiver_type, message) \
+                 VALUES ('m', 'd', 'user', 'user', 'x')"
+            }
+        };
+        run(&database, &format!("INSERT INTO {table} {insert}")).await;
+        let mut changes = 1;
+        for (number, column) in declaration.columns.iter().enumerate() {
+            if ["id", "number", "updated_at"].contains(&column.name) {
+                continue;
+            }
+            let (sql, _) = value(column.kind, column.name, number);
+            let update = format!("UPDATE {table} SET {} = {sql}", column.name);
+            // The second time nothing changes.
+            run(&database, &update).await;
+            run(&database, &update).await;
+            changes += 1;
+            let counted = run(&database, "SELECT count(*), max(entity) FROM change_log").await;
+            assert_eq!(
+                counted[0],
+                [
+                    database::Value::Integer(changes),
+                    database::Value::Text(entity.to_owned())
+                ],
+                "{}",
+                column.name
+            );
+            let last = "SELECT payload FROM change_log ORDER BY seq DESC LIMIT 1";
+            let told = run(&database, &format!("SELECT json FROM {view}")).await;
+            assert_eq!(run(&database, last).await, told, "{}", column.name);
+        }
     }
 }
 

@@ -32,12 +32,14 @@ pub struct ToldAgent {
     pub json: String,
 }
 
-/// One change of an agent.
+/// One change: of an agent, or of something else, which only takes its number.
 #[derive(Debug)]
 pub struct Change {
     /// Its number.
     pub seq: i64,
-    /// The agent's id.
+    /// Whether it is of an agent.
+    pub is_of_agent: bool,
+    /// The id of what was changed.
     pub id: String,
     /// The agent after the change; `None` where it was deleted.
     pub agent: Option<ToldAgent>,
@@ -89,21 +91,22 @@ pub fn position(db: &dyn Connection) -> Result<Position, Error> {
 /// Those of the connection.
 pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error> {
     const SQL: &str = concat!(
-        "SELECT seq, entity_id, op, ",
+        "SELECT seq, entity_id, op, is_of_agent, ",
         told!(),
-        " FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2"
+        " FROM (SELECT seq, entity_id, op, entity = 'agent' AS is_of_agent, iif(entity = 'agent', payload, '') AS payload \
+         FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2)"
     );
     let rows = as_many_as_fit(PAGE, |limit| db.execute(SQL, &[seq.into(), limit.into()]))?;
     let changes = rows
         .into_iter()
         .map(|mut row| {
+            let is_of_agent = row.boolean("is_of_agent")?;
+            let is_there = is_of_agent && row.text("op")? != "delete";
             Ok(Change {
                 seq: row.integer("seq")?,
+                is_of_agent,
                 id: row.text("entity_id")?,
-                agent: match row.text("op")?.as_str() {
-                    "delete" => None,
-                    _ => Some(told(&mut row)?),
-                },
+                agent: is_there.then(|| told(&mut row)).transpose()?,
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -198,6 +201,31 @@ pub fn told_at(db: &dyn Connection, rows: &[i64]) -> Result<(usize, Vec<ToldAgen
     })?;
     let agents = found.into_iter().map(|mut row| told(&mut row));
     Ok((count, agents.collect::<Result<_, _>>()?))
+}
+
+/// The agents that were written to in the changes after `after` up to `until`; `None` where some of these were pruned.
+///
+/// # Errors
+/// Those of the connection.
+pub fn written_to(
+    db: &dyn Connection,
+    after: i64,
+    until: i64,
+) -> Result<Option<Vec<String>>, Error> {
+    const SQL: &str = "SELECT iif(json_valid(payload) AND json_extract(payload, '$.receiver_type') = 'agent', \
+        CAST(json_extract(payload, '$.agent_id') AS TEXT), NULL) AS agent_id, \
+        (SELECT min(seq) FROM change_log) AS first \
+        FROM change_log WHERE seq > ?1 AND seq <= ?2 AND entity = 'message' AND op <> 'delete' \
+        UNION ALL SELECT NULL, (SELECT min(seq) FROM change_log)";
+    let mut agents = Vec::new();
+    for mut row in db.execute(SQL, &[after.into(), until.into()])? {
+        let first = row.take("first")?;
+        if !matches!(first, Value::Integer(first) if first <= after.saturating_add(1)) {
+            return Ok(None);
+        }
+        agents.extend(row.optional_text("agent_id")?);
+    }
+    Ok(Some(agents))
 }
 
 /// Deletes some of the changes but for the newest `keep`, at most `limit`. Gives how many.

@@ -42,11 +42,13 @@ const OLD: [(&str, &str); 7] = [
     ),
     (
         "orchestrator_chat",
-        "id, session_id, role, content, created_at",
+        "id, orchestrator_agent_id, sender_type, receiver_type, message, summary, agent_id, metadata, created_at, updated_at",
     ),
     (
         "ai_developer_workflows",
-        "id, name, status, agent_id, metadata",
+        "id, orchestrator_agent_id, adw_name, workflow_type, description, status, current_step, total_steps, \
+         completed_steps, started_at, completed_at, duration_seconds, input_data, output_data, error_message, error_step, \
+         error_count, metadata, created_at, updated_at",
     ),
 ];
 
@@ -185,6 +187,8 @@ fn an_empty_file_gets_everything() {
         "prompts",
         "agent_logs",
         "system_logs",
+        "ai_developer_workflows",
+        "orchestrator_chat",
     ] {
         let start = format!("table {table}: ");
         assert!(dump.iter().any(|line| line.starts_with(&start)), "{table}");
@@ -232,7 +236,7 @@ fn a_database_of_version_5_is_as_a_fresh_one() {
     let file = File::version_5();
     file.migrate().unwrap();
     let names = "SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%' \
-                 AND name NOT IN ('orchestrator_chat', 'ai_developer_workflows', 'update_orchestrator_agents_updated_at') \
+                 AND name NOT IN ('update_adw_updated_at', 'update_orchestrator_agents_updated_at') \
                  ORDER BY 1";
     let fresh = File::new();
     fresh.migrate().unwrap();
@@ -384,12 +388,12 @@ fn every_row_of_the_existing_service_stays() {
             .flat_map(|(table, columns)| rows(connection, table, columns))
             .chain(texts(
                 connection,
-                "SELECT name || seq FROM sqlite_sequence ORDER BY name",
+                "SELECT name || seq FROM sqlite_sequence WHERE name <> 'message_numbers' ORDER BY name",
             ))
             .collect()
     };
     let before = old(&file.open());
-    assert_eq!(before.len(), 15);
+    assert_eq!(before.len(), 16);
     assert_eq!(file.migrate(), Ok(SCHEMA_VERSION));
     assert_eq!(old(&file.open()), before);
 
@@ -401,10 +405,13 @@ fn every_row_of_the_existing_service_stays() {
 #[test]
 fn what_is_not_ours_is_left_alone() {
     let file = File::legacy();
-    let foreign = "SELECT type || name || sql FROM sqlite_schema WHERE sql IS NOT NULL AND (tbl_name IN \
-                   ('orchestrator_chat', 'ai_developer_workflows') OR name = 'update_orchestrator_agents_updated_at')";
+    file.open()
+        .execute_batch("CREATE TABLE notes (id TEXT, text TEXT); CREATE INDEX idx_notes ON notes (id)")
+        .unwrap();
+    let foreign = "SELECT type || name || sql FROM sqlite_schema WHERE tbl_name = 'notes' \
+                   OR name IN ('update_adw_updated_at', 'update_orchestrator_agents_updated_at')";
     let before = texts(&file.open(), foreign);
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
     file.migrate().unwrap();
     assert_eq!(texts(&file.open(), foreign), before);
 }
@@ -423,7 +430,7 @@ fn an_upgraded_database_has_what_a_fresh_one_has() {
     upgraded.migrate().unwrap();
     fresh.migrate().unwrap();
     let (upgraded, fresh) = (upgraded.open(), fresh.open());
-    for (table, _) in &OLD[..5] {
+    for (table, _) in &OLD {
         assert_eq!(columns(&upgraded, table), columns(&fresh, table), "{table}");
         let keys = format!(
             "SELECT concat_ws(' ', \"table\", \"from\", \"to\", on_delete) FROM pragma_foreign_key_list('{table}') \
@@ -432,7 +439,7 @@ fn an_upgraded_database_has_what_a_fresh_one_has() {
         assert_eq!(texts(&upgraded, &keys), texts(&fresh, &keys), "{table}");
     }
     let ours = "SELECT type || ' ' || name FROM sqlite_schema WHERE type IN ('index', 'trigger') AND name NOT IN \
-                ('update_orchestrator_agents_updated_at') AND name NOT LIKE 'sqlite_autoindex_%' ORDER BY 1";
+                ('update_adw_updated_at', 'update_orchestrator_agents_updated_at') AND name NOT LIKE 'sqlite_autoindex_%' ORDER BY 1";
     assert_eq!(texts(&upgraded, ours), texts(&fresh, ours));
 }
 
@@ -482,6 +489,97 @@ fn writers_that_know_the_old_columns_go_on_working() {
         "SELECT id || '' FROM agent_logs ORDER BY id DESC LIMIT 1",
     );
     assert_eq!(id, ["4"], "an id that was used is not used again");
+}
+
+/// Messages are numbered in the order in which they came, and those that come while an upgrade is under way come after them.
+#[test]
+fn old_messages_are_numbered_and_old_workflows_known() {
+    let file = File::legacy();
+    // What `INSERT OR REPLACE` brings back is a change, also where nobody has logged the first.
+    let again = "INSERT OR REPLACE INTO ai_developer_workflows (id, adw_name, workflow_type) VALUES ('s1', 'ship', 'x'); \
+                 INSERT OR REPLACE INTO orchestrator_chat (id, orchestrator_agent_id, sender_type, receiver_type, message) \
+                 VALUES ('c1', 'UPPER CASE', 'user', 'orchestrator', 'Hello again'); \
+                 INSERT INTO orchestrator_chat (id, orchestrator_agent_id, sender_type, receiver_type, message) \
+                 VALUES ('c3', 'UPPER CASE', 'user', 'orchestrator', 'Hello'); \
+                 UPDATE ai_developer_workflows SET current_step = 'build' WHERE id = 's1'; \
+                 UPDATE ai_developer_workflows SET current_step = 'build' WHERE id = 's1'";
+    file.migrate().unwrap();
+    let connection = file.open();
+    assert_eq!(
+        rows(&connection, "orchestrator_chat", "id, number"),
+        ["orchestrator_chat: 'c1', 1", "orchestrator_chat: 'c2', 2"]
+    );
+    connection.execute_batch(again).unwrap();
+    assert_eq!(
+        rows(&connection, "orchestrator_chat", "id, number"),
+        [
+            "orchestrator_chat: 'c1', 1",
+            "orchestrator_chat: 'c2', 2",
+            "orchestrator_chat: 'c3', 3"
+        ]
+    );
+    let changes = "SELECT entity || ' ' || op || ' ' || entity_id FROM change_log ORDER BY seq";
+    assert_eq!(
+        texts(&connection, changes),
+        [
+            "workflow update s1",
+            "message update c1",
+            "message insert c3",
+            "workflow update s1"
+        ]
+    );
+    let told = "SELECT (payload IS (SELECT json FROM workflow_json)) || '' FROM change_log ORDER BY seq DESC LIMIT 1";
+    assert_eq!(texts(&connection, told), ["1"]);
+}
+
+#[test]
+fn a_message_that_comes_during_an_upgrade_comes_after_the_old_ones() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut between = 0;
+    for statements in (60..700).step_by(11) {
+        let file = File::legacy();
+        let database = Database::new(Killed {
+            native: Native::file(file.path()),
+            left: AtomicUsize::new(statements),
+        });
+        let _ = runtime.block_on(database.prepare());
+        drop(database);
+        let version = texts(&file.open(), "SELECT user_version || '' FROM pragma_user_version");
+        let has_numbers = columns(&file.open(), "orchestrator_chat").len() > 10;
+        between += usize::from(version == ["7"] && has_numbers);
+        file.open()
+            .execute_batch(
+                "INSERT INTO orchestrator_chat (id, orchestrator_agent_id, sender_type, receiver_type, message) \
+                 VALUES ('new', 'UPPER CASE', 'user', 'orchestrator', 'x')",
+            )
+            .unwrap();
+        file.migrate().unwrap();
+        let order = "SELECT id FROM orchestrator_chat ORDER BY number";
+        assert_eq!(texts(&file.open(), order), ["c1", "c2", "new"], "{statements}");
+    }
+    assert!(between > 0);
+}
+
+#[test]
+fn tables_of_another_shape_keep_their_rows_and_their_writers() {
+    let file = File::new();
+    let write = "INSERT INTO orchestrator_chat (id, role) VALUES (lower(hex(randomblob(4))), 'user'); \
+                 INSERT INTO ai_developer_workflows (id, name) VALUES (lower(hex(randomblob(4))), 'x'); \
+                 UPDATE ai_developer_workflows SET name = 'y'; UPDATE orchestrator_chat SET role = 'x'";
+    file.open()
+        .execute_batch(
+            "CREATE TABLE orchestrator_chat (id TEXT PRIMARY KEY, role TEXT NOT NULL); \
+             CREATE TABLE ai_developer_workflows (id TEXT PRIMARY KEY, name TEXT NOT NULL)",
+        )
+        .unwrap();
+    file.open().execute_batch(write).unwrap();
+    file.migrate().unwrap();
+    file.open().execute_batch(write).unwrap();
+    let count = "SELECT count(*) || '' FROM orchestrator_chat WHERE number IS NOT NULL";
+    assert_eq!(texts(&file.open(), count), ["2"]);
 }
 
 #[test]
@@ -564,6 +662,8 @@ fn each_piece_of_a_migration_is_one_statement() {
             let mut batch = Batch::new(&connection, piece);
             let mut first = match batch.next() {
                 Ok(Some(statement)) => statement,
+                // A column for tables that lack it.
+                Err(error) if error.to_string().contains("duplicate column name") => continue,
                 other => panic!("of migration {}: {other:?} for {piece}", nr + 1),
             };
             first.raw_execute().unwrap();
@@ -587,8 +687,11 @@ fn each_piece_of_a_migration_is_one_statement() {
 /// The times that everybody sorts by are made of each column in the same way.
 #[test]
 fn each_time_is_read_in_the_same_way() {
-    let migration = include_str!("../../../sql/0006_one_telling.sql");
-    let columns = migration.split("ALTER TABLE ").skip(1);
+    let migrations = concat!(
+        include_str!("../../../sql/0006_one_telling.sql"),
+        include_str!("../../../sql/0008_workflows_and_messages.sql")
+    );
+    let columns = migrations.split("ALTER TABLE ").skip(1);
     let expressions: Vec<String> = columns
         .filter_map(|column| {
             column
@@ -603,7 +706,7 @@ fn each_time_is_read_in_the_same_way() {
             expression.replace(source, "?")
         })
         .collect();
-    assert_eq!(expressions.len(), 10);
+    assert_eq!(expressions.len(), 17);
     for expression in &expressions {
         assert_eq!(*expression, expressions[0]);
     }
@@ -612,18 +715,29 @@ fn each_time_is_read_in_the_same_way() {
 /// So is the JSON that columns have.
 #[test]
 fn each_json_column_is_told_in_the_same_way() {
-    let migration = include_str!("../../../sql/0006_one_telling.sql");
-    let expressions: Vec<String> = ["metadata", "context", "config"]
+    let migrations = concat!(
+        include_str!("../../../sql/0006_one_telling.sql"),
+        include_str!("../../../sql/0008_workflows_and_messages.sql")
+    );
+    let columns = [
+        "metadata",
+        "context",
+        "config",
+        "input_data",
+        "output_data",
+        "options",
+    ];
+    let expressions: Vec<String> = columns
         .into_iter()
         .flat_map(|column| {
             let start = format!("    '{column}', CASE\n");
-            let told = migration.split(&start).skip(1);
+            let told = migrations.split(&start).skip(1);
             let told = told.map(|rest| rest.split_once(" END,\n").unwrap().0.replace(column, "?"));
             told.collect::<Vec<_>>()
         })
         .collect();
-    // Those of definitions and of agents, which both have metadata.
-    assert_eq!(expressions.len(), 4);
+    // Those of definitions, agents, workflows and messages, which all have metadata.
+    assert_eq!(expressions.len(), 9);
     for expression in &expressions {
         assert_eq!(*expression, expressions[0]);
     }

@@ -80,6 +80,16 @@ impl Timestamp {
         self.next(jiff::Unit::Hour, "2026-02-05T10".len())
     }
 
+    /// How many whole seconds lie between an earlier time and this one; 0 where it is not earlier.
+    #[must_use]
+    pub fn seconds_since(&self, earlier: &Self) -> i64 {
+        let instant = |time: &Self| time.0.parse::<jiff::Timestamp>().ok();
+        let seconds = instant(self)
+            .zip(instant(earlier))
+            .map(|(end, start)| end.as_second().saturating_sub(start.as_second()));
+        seconds.unwrap_or_default().max(0)
+    }
+
     fn next(&self, unit: jiff::Unit, length: usize) -> String {
         let up = jiff::TimestampRound::new()
             .smallest(unit)

@@ -76,6 +76,15 @@ pub static PROMPT_STATUS: Words = words(
     &["pending", "streaming", "completed", "failed", "cancelled"],
 );
 
+/// How far a workflow is. The last three are terminal.
+pub static WORKFLOW_STATUS: Words = words(
+    "WorkflowStatus",
+    &["pending", "in_progress", "completed", "failed", "cancelled"],
+);
+
+/// Who sends a message, or is to get it.
+pub static PARTY: Words = words("Party", &["user", "orchestrator", "agent"]);
+
 /// How serious a log entry is.
 pub static LOG_LEVEL: Words = Words {
     any_case: true,
@@ -98,7 +107,7 @@ pub static LOG_TYPE: Words = words(
     ],
 );
 
-/// Whether an agent or a prompt with this status has ended and stays as it is.
+/// Whether an agent, a prompt or a workflow with this status has ended and stays as it is.
 #[must_use]
 pub fn is_terminal(status: &str) -> bool {
     matches!(status, "completed" | "failed" | "cancelled")

@@ -21,14 +21,28 @@ pub struct Change {
 }
 
 impl From<change_log::Change> for Change {
-    /// The change, of which it is not known what it replaced.
+    /// The change, of which it is not known what it replaced. One of something else than an agent is one from nothing to
+    /// nothing.
     fn from(change: change_log::Change) -> Self {
+        let before = if change.is_of_agent {
+            Before::Unknown
+        } else {
+            Before::Absent
+        };
         Self {
             seq: change.seq,
             id: change.id.into(),
-            before: Before::Unknown,
+            before,
             after: change.agent.map(Arc::new),
         }
+    }
+}
+
+impl Change {
+    /// Whether it is of an agent.
+    #[must_use]
+    pub fn is_of_agent(&self) -> bool {
+        self.after.is_some() || !matches!(self.before, Before::Absent)
     }
 }
 

@@ -87,15 +87,31 @@ impl<T: FromBody> IdempotentBody<T> {
         database: &Database,
         mut job: impl FnMut(&dyn Connection, &T::Read) -> Result<StoredResponse<R>, ApiError>,
     ) -> Result<StoredResponse<R>, ApiError> {
-        let Some(key) = &self.key else {
+        if self.key.is_none() {
             return database.one(|db| job(db, &self.body)).await;
-        };
+        }
+        self.run_together(database, job).await
+    }
+
+    /// The same for a job of several statements, which is one transaction also where there is no key.
+    ///
+    /// # Errors
+    /// Those of [`IdempotentBody::run`].
+    pub async fn run_together<R>(
+        &self,
+        database: &Database,
+        mut job: impl FnMut(&dyn Connection, &T::Read) -> Result<StoredResponse<R>, ApiError>,
+    ) -> Result<StoredResponse<R>, ApiError> {
         let work = |db: &dyn Connection| {
-            if let Some(answer) = key.find(db)? {
+            if let Some(key) = &self.key
+                && let Some(answer) = key.find(db)?
+            {
                 return Ok(answer);
             }
             let answer = job(db, &self.body)?;
-            key.store(db, &answer)?;
+            if let Some(key) = &self.key {
+                key.store(db, &answer)?;
+            }
             Ok(answer)
         };
         database.write(work).await

@@ -34,6 +34,8 @@ pub enum Kind {
     Json,
     /// A JSON object.
     Object,
+    /// A JSON array of texts.
+    Texts,
     /// A point in time.
     Time,
     /// The position in a list that a page of it gave.
@@ -134,6 +136,12 @@ pub(crate) fn parse(kind: Kind, raw: Raw<'_>) -> Result<Value, Violation> {
         Kind::Object => match raw {
             Raw::Json(value) if value.get().starts_with('{') => Ok(value.get().into()),
             _ => violation("dict_type", "Input should be an object"),
+        },
+        Kind::Texts => match raw {
+            Raw::Json(value) if serde_json::from_str::<Vec<String>>(value.get()).is_ok() => {
+                Ok(value.get().into())
+            }
+            _ => violation("list_type", "Input should be an array of strings"),
         },
         Kind::Time => match raw.text().and_then(|text| Timestamp::parse(&text)) {
             Some(time) => Ok(time.into_text().into()),
@@ -264,6 +272,7 @@ impl Kind {
             Self::Amount => json!({"type": "number", "minimum": 0}),
             Self::Json => json!({}),
             Self::Object => json!({"type": "object"}),
+            Self::Texts => json!({"type": "array", "items": {"type": "string"}}),
             Self::Time => json!({"type": "string", "format": "date-time"}),
             Self::Cursor => json!({"type": "string", "pattern": "^[0-9a-f]+$"}),
         }

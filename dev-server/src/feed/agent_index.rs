@@ -37,6 +37,9 @@ impl AgentIndex {
     /// Takes a change in, and notes in it what was before.
     pub(super) fn apply(&mut self, change: &mut Change) {
         self.seq = change.seq;
+        if !change.is_of_agent() {
+            return;
+        }
         change.before = self.take(&change.id).map_or(Before::Absent, Before::Was);
         if let Some(agent) = &change.after {
             self.put(Arc::clone(agent));

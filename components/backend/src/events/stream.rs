@@ -246,7 +246,9 @@ impl Events {
 
     /// Keeps account of what the client has, and tells a change of which it need not hear.
     fn note(&mut self, change: &mut Change) {
-        let Some(shown) = &mut self.shown else { return };
+        let Some(shown) = self.shown.as_mut().filter(|_| change.is_of_agent()) else {
+            return;
+        };
         let filter = &self.parameters.filter;
         let wanted = change
             .after

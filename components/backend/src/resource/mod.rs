@@ -15,6 +15,7 @@ mod telling;
 use std::marker::PhantomData;
 
 use database::{Access, Condition, Connection, Error, List, Value};
+use domain::Timestamp;
 use http_api::{ApiError, Declared, Field, Input, Kind, Listed, Order, Presence};
 
 /// What is known of a resource.
@@ -217,6 +218,9 @@ pub(crate) trait Resource: Send + Sync + 'static {
         Access::Free
     }
 
+    /// Adds what follows from what is sent of a new row, or of one that was there `before`.
+    fn complete(_sent: &mut Input, _before: Option<&queries::Found>, _now: &Timestamp) {}
+
     /// What is done in the transaction of a change, before the row is changed. Gives whether the row is another now.
     fn before_update(
         _: &dyn Connection,
@@ -313,12 +317,14 @@ impl<R: Resource> Listed for ListRows<R> {
 
 /// Every resource, for tests that hold the declarations and the database's schema together.
 #[must_use]
-pub fn declarations() -> [&'static Declaration; 5] {
+pub fn declarations() -> [&'static Declaration; 7] {
     [
         crate::agents::Definition::DECLARATION,
         crate::running_agents::RunningAgent::DECLARATION,
         crate::prompts::Prompt::DECLARATION,
         crate::logs::LogEntry::DECLARATION,
         crate::system_logs::SystemLogEntry::DECLARATION,
+        crate::workflows::Workflow::DECLARATION,
+        crate::messages::Message::DECLARATION,
     ]
 }

@@ -128,7 +128,8 @@ pub(crate) fn new_row<R: Resource>(sent: &Input) -> Input {
             row.set(column, now.as_str());
         }
     }
-    if row.text("status").is_some_and(words::is_terminal) {
+    R::complete(&mut row, None, &now);
+    if row.text("status").is_some_and(words::is_terminal) && row.get("completed_at").is_none() {
         row.set("completed_at", now.as_str());
     }
     row
@@ -193,6 +194,9 @@ pub(crate) fn update<R: Resource>(
     changes: &Input,
 ) -> Result<(), ApiError> {
     let declaration = R::DECLARATION;
+    let now = Timestamp::now();
+    let mut changes = changes.clone();
+    R::complete(&mut changes, Some(before), &now);
     let mut values: Vec<Value> = vec![id.into()];
     let mut assignments = Vec::new();
     for column in declaration.columns.iter().filter(|column| column.update) {
@@ -206,8 +210,11 @@ pub(crate) fn update<R: Resource>(
         if words::is_terminal(&before) && status != before {
             return Err(declaration.ended(id, &before));
         }
-        if words::is_terminal(status) && declaration.has("completed_at") {
-            values.push(Timestamp::now().into_text().into());
+        if words::is_terminal(status)
+            && declaration.has("completed_at")
+            && changes.get("completed_at").is_none()
+        {
+            values.push(now.as_str().into());
             assignments.push(format!(
                 "completed_at = coalesce(completed_at, ?{})",
                 values.len()
@@ -223,7 +230,7 @@ pub(crate) fn update<R: Resource>(
         assignments = assignments.join(", "),
     );
     db.execute(&sql, &values)
-        .map_err(|error| R::conflict(error, changes))?;
+        .map_err(|error| R::conflict(error, &changes))?;
     Ok(())
 }
 

@@ -42,10 +42,10 @@ fn property(column: &Column, generator: &mut SchemaGenerator) -> Value {
         Kind::Integer { .. } => json!({"type": "integer"}),
         Kind::Amount => json!({"type": "number"}),
         // Other writers store any JSON, also where we take objects only.
-        Kind::Json | Kind::Object => json!({}),
+        Kind::Json | Kind::Object | Kind::Texts => json!({}),
         Kind::Time => json!({"type": "string", "format": "date-time"}),
     };
-    if column.nullable && !matches!(column.kind, Kind::Json | Kind::Object) {
+    if column.nullable && !matches!(column.kind, Kind::Json | Kind::Object | Kind::Texts) {
         schema = json!({"anyOf": [schema, {"type": "null"}]});
     }
     schema["description"] = column.doc.into();

@@ -15,7 +15,7 @@ const SHOWN: usize = 65_536;
 
 impl Declaration {
     /// What is read of a row to tell it.
-    pub(super) fn select(&self) -> String {
+    pub(crate) fn select(&self) -> String {
         match self.kept {
             Some(json) => format!("{json} AS json"),
             None => self.select_columns(false),
@@ -24,7 +24,7 @@ impl Declaration {
 
     /// The same for a row that the host does not hand over whole, with long texts shortened. What is kept is short enough
     /// as it is.
-    pub(super) fn select_shortened(&self) -> String {
+    pub(crate) fn select_shortened(&self) -> String {
         match self.kept {
             Some(_) => self.select(),
             None => self.select_columns(true),
@@ -54,7 +54,7 @@ impl Declaration {
                 (Kind::Integer { .. }, _) if !column.nullable && name != "id" => {
                     write!(select, "CAST({table}.{name} AS INTEGER) AS {name}")
                 }
-                (Kind::Text { .. } | Kind::Json | Kind::Object, _) if is_shortened => write!(
+                (Kind::Text { .. } | Kind::Json | Kind::Object | Kind::Texts, _) if is_shortened => write!(
                     select,
                     "iif(length(CAST({table}.{name} AS BLOB)) > {LONGEST}, substr(CAST({table}.{name} AS TEXT), 1, {SHOWN}) \
                      || '… (' || length(CAST({table}.{name} AS BLOB)) || ' bytes)', {table}.{name}) AS {name}"
@@ -102,7 +102,7 @@ impl Column {
                 Ok(())
             }
             (_, Value::Null) => write!(json, "{}", if self.nullable { "null" } else { "\"\"" }),
-            (Kind::Json | Kind::Object, value) => {
+            (Kind::Json | Kind::Object | Kind::Texts, value) => {
                 let text = text(value);
                 if text.len() <= LONGEST && is_readable(&text) {
                     json.push_str(text.trim());

@@ -5,7 +5,7 @@ use aide::openapi::OpenApi;
 use serde_json::{Map, Value, json};
 
 /// What a body may look like, by operation. What answers look like is in `answers.json`, by the name of the schema.
-const EXAMPLES: [(&str, &str); 13] = [
+const EXAMPLES: [(&str, &str); 17] = [
     (
         "post /api/agents",
         r#"{"name": "Planner", "agent_type": "planner", "description": "Plans the work", "default_model": "claude-opus-4-5", "metadata": {"team": "core"}}"#,
@@ -46,6 +46,22 @@ const EXAMPLES: [(&str, &str); 13] = [
         "post /api/runtime/system-logs",
         r#"{"component": "scheduler", "log_level": "WARNING", "message": "The queue is long"}"#,
     ),
+    (
+        "post /api/runtime/workflows",
+        r#"{"adw_name": "Add pages", "workflow_type": "plan_build_review", "status": "in_progress", "current_step": "plan", "total_steps": 3, "input_data": {"issue": 17}}"#,
+    ),
+    (
+        "patch /api/runtime/workflows/{id}",
+        r#"{"current_step": "build", "completed_steps": 1}"#,
+    ),
+    (
+        "post /api/runtime/messages",
+        r#"{"agent_id": "01a2069d-fa31-74b2-8d23-31f3ab3c2cfc", "sender_type": "agent", "receiver_type": "user", "message": "Which database?", "options": ["SQLite", "PostgreSQL"]}"#,
+    ),
+    (
+        "post /api/runtime/agents/{id}/messages/ack",
+        r#"{"up_to": 17}"#,
+    ),
     // Parameters.
     ("since", r#""2026-02-05T10:00:00Z""#),
     ("until", r#""2026-02-06T10:00:00Z""#),
@@ -75,7 +91,7 @@ pub(crate) fn document() -> Value {
     document["servers"] = json!([{"url": "/"}]);
     document["tags"] = json!([
         {"name": "agents", "description": "Definitions, which running agents are started from."},
-        {"name": "runtime", "description": "Running agents, their prompts and logs, and the questions about them."},
+        {"name": "runtime", "description": "Running agents, their prompts and logs, workflows, messages, and the questions about them."},
         {"name": "health", "description": "Whether the service is up."},
     ]);
     let paths = document["paths"].as_object_mut().expect("paths");
