@@ -9,6 +9,7 @@ pub mod config;
 mod database_file;
 mod feed;
 mod maintenance;
+mod message_waits;
 pub mod migrate;
 pub mod proxy;
 pub mod serve;

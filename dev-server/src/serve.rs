@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
+use crate::message_waits::{self, MessageWaits, NoAnswer};
 use crate::server::{self, REQUEST_ID, detail, unavailable};
 use crate::{feed, maintenance, migrate};
 
@@ -45,18 +46,25 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     }
     let address = listener.local_addr()?;
     let stopping = watch::Sender::new(false);
+    let waits = MessageWaits::new(config.max_ws_clients, stopping.subscribe());
     let mut router = rest(App {
         host: Arc::new(host),
+        waits: Arc::clone(&waits),
         admission: Arc::new(config.admission.clone()),
         bodies: Bodies::new(config.max_body_bytes),
         cors_origins: config.cors_origins.clone(),
         address,
     });
+    let mut seq = None;
     if with_feed {
-        let (route, waker) = feed::start(config, address, stopping.subscribe()).await;
+        let (route, waker, last) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
         router = router.merge(route);
+        seq = Some(last);
     }
+    let path = config.database_path.clone();
+    tokio::spawn(message_waits::follow(Arc::downgrade(&waits), path, seq));
+    drop(waits);
     server::run(listener, router, config, stopping).await?;
 
     // Whoever would still write does so before what was written is moved into the file.
@@ -76,6 +84,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
 #[derive(Clone)]
 struct App {
     host: Arc<Host>,
+    waits: Arc<MessageWaits>,
     admission: Arc<Admission>,
     bodies: Bodies,
     cors_origins: Origins,
@@ -111,13 +120,29 @@ async fn answer(app: &App, mut request: Request) -> Result<Response, Response> {
         drain(request.into_body());
         return Err(error.into_response());
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = app.bodies.take(&parts.headers, body).await?;
     let request_id = parts.headers.get(&REQUEST_ID).cloned();
-    let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
-    let failure = match app.host.handle(request).await {
-        Ok(response) => return Ok(response.map(Body::new)),
-        Err(failure) => failure,
+    let failure = if let Some(wait) = message_waits::take_wait(&mut parts) {
+        drop(body);
+        let ask = || {
+            let request = Request::from_parts(parts.clone(), Full::default());
+            app.host.handle(request)
+        };
+        match app.waits.answer(wait, ask).await {
+            Ok(response) => return Ok(response.map(Body::new)),
+            Err(NoAnswer::Failed(failure)) => failure,
+            Err(NoAnswer::TooMany) => {
+                let sentence = "There are too many requests that wait, try again later";
+                return Err(unavailable(sentence, "10"));
+            }
+        }
+    } else {
+        let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
+        match app.host.handle(request).await {
+            Ok(response) => return Ok(response.map(Body::new)),
+            Err(failure) => failure,
+        }
     };
     Err(match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),

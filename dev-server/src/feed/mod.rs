@@ -42,15 +42,16 @@ struct Feed {
     stopping: watch::Receiver<bool>,
 }
 
-/// Starts the feed: its thread and the route `/ws/agent-status`.
+/// Starts the feed: its thread and the route `/ws/agent-status`. The number is that of the last change it knows.
 ///
 /// Clients are told to go away when `stopping` becomes true.
 pub(crate) async fn start(
     config: &Config,
     address: SocketAddr,
     stopping: watch::Receiver<bool>,
-) -> (Router, Waker) {
+) -> (Router, Waker, watch::Receiver<i64>) {
     let hub = Arc::new(Hub::new());
+    let seq = hub.seq();
     let waker = poller::start(&config.database_path, Arc::clone(&hub)).await;
     let feed = Feed {
         hub,
@@ -68,7 +69,7 @@ pub(crate) async fn start(
             admission::admit,
         ))
         .with_state(feed);
-    (router, waker)
+    (router, waker, seq)
 }
 
 /// The configured origins, and that of our own pages on this machine.

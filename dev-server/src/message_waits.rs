@@ -1,0 +1,355 @@
+//! Requests for the messages to an agent that wait until there is one.
+//!
+//! A component could wait by itself, as it does on other hosts, but here it would keep a place and an instance all the while.
+//! So the request waits outside, for as long as the component's answer is an empty list, until the change log has a message
+//! to its agent. What it costs is its connection and a small task; however many wait, one look at the log serves them all.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use database::change_log;
+use hosting::Failure;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::database_file::{DatabaseFile, Error};
+
+/// The longest time that a request may wait, in seconds, as the component takes it.
+const LONGEST: u64 = 30;
+/// How often there is a look at the log where no feed says that it has something new.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// For how long the connection to the log is kept: an open one keeps the file from being replaced.
+const KEPT: Duration = Duration::from_millis(20);
+
+/// The requests that wait.
+pub(crate) struct MessageWaits {
+    agents: Mutex<HashMap<String, Agent>>,
+    places: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// An agent whose messages somebody waits for.
+struct Agent {
+    news: Arc<Notify>,
+    requests: usize,
+}
+
+/// A request that may wait: for whom, and for how long.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    agent: String,
+    longest: Duration,
+}
+
+/// The place of a request that waits.
+struct Place<'a> {
+    waits: &'a MessageWaits,
+    agent: String,
+    news: Arc<Notify>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Why a request got no answer.
+pub(crate) enum NoAnswer {
+    /// As many wait as may.
+    TooMany,
+    /// The component gave none.
+    Failed(Failure),
+}
+
+impl MessageWaits {
+    /// For at most so many requests at once. They are answered when `stopping` becomes true.
+    pub(crate) fn new(most: usize, stopping: watch::Receiver<bool>) -> Arc<Self> {
+        Arc::new(Self {
+            agents: Mutex::default(),
+            places: Arc::new(Semaphore::new(most)),
+            stopping,
+        })
+    }
+
+    /// Asks the component, which does not wait, until it has messages, the time is over, or the server stops.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] where there is no answer.
+    pub(crate) async fn answer<F>(
+        &self,
+        wait: Wait,
+        ask: impl Fn() -> F,
+    ) -> Result<Response<Full<Bytes>>, NoAnswer>
+    where
+        F: Future<Output = Result<Response<hosting::Body>, Failure>>,
+    {
+        let deadline = Instant::now() + wait.longest;
+        let mut stopping = self.stopping.clone();
+        let place = self.place(wait.agent).ok_or(NoAnswer::TooMany)?;
+        loop {
+            // From here on nothing is missed: what comes before the answer wakes, too.
+            let mut news = std::pin::pin!(place.news.notified());
+            news.as_mut().enable();
+            // On the heap, so that a request which waits does not take the room of one that asks.
+            let response = Box::pin(whole(ask())).await.map_err(NoAnswer::Failed)?;
+            let is_empty = response.0.status == StatusCode::OK && response.1 == b"[]"[..];
+            let response = Response::from_parts(response.0, Full::new(response.1));
+            if !is_empty || Instant::now() >= deadline {
+                return Ok(response);
+            }
+            tokio::select! {
+                () = news => {}
+                () = sleep_until(deadline) => return Ok(response),
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(response),
+            }
+        }
+    }
+
+    fn place(&self, agent: String) -> Option<Place<'_>> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let mut agents = self.agents();
+        let entry = agents.entry(agent.clone()).or_insert_with(|| Agent {
+            news: Arc::default(),
+            requests: 0,
+        });
+        entry.requests += 1;
+        let news = Arc::clone(&entry.news);
+        Some(Place {
+            waits: self,
+            agent,
+            news,
+            _permit: permit,
+        })
+    }
+
+    fn agents(&self) -> MutexGuard<'_, HashMap<String, Agent>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the requests that wait for messages to these agents; `None` wakes all.
+    fn wake(&self, written_to: Option<Vec<String>>) {
+        let agents = self.agents();
+        match written_to {
+            Some(ids) => {
+                let waiting = ids.iter().filter_map(|id| agents.get(id));
+                waiting.for_each(|agent| agent.news.notify_waiters());
+            }
+            None => agents
+                .values()
+                .for_each(|agent| agent.news.notify_waiters()),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut agents = self.waits.agents();
+        if let Some(agent) = agents.get_mut(&self.agent) {
+            agent.requests -= 1;
+            if agent.requests == 0 {
+                agents.remove(&self.agent);
+            }
+        }
+    }
+}
+
+/// A response with its whole body, which the host has taken from the component already.
+async fn whole<F>(asked: F) -> Result<(http::response::Parts, Bytes), Failure>
+where
+    F: Future<Output = Result<Response<hosting::Body>, Failure>>,
+{
+    let (head, body) = asked.await?.into_parts();
+    let body = body.collect().await;
+    let body = body.map_err(|error| Failure::Failed(error.into()))?;
+    Ok((head, body.to_bytes()))
+}
+
+/// Takes the wait out of a request for the messages to an agent, so that the component does not wait. Gives it where there
+/// is one that the component would take.
+pub(crate) fn take_wait(parts: &mut Parts) -> Option<Wait> {
+    let path = parts.uri.path().trim_end_matches('/');
+    let agent = path
+        .strip_prefix("/api/runtime/agents/")?
+        .strip_suffix("/messages")?;
+    if agent.contains('/') || !matches!(parts.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let query = parts.uri.query()?;
+    let value_of = |pair: &str| {
+        let (name, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
+        (name == "wait").then(|| value.into_owned())
+    };
+    let waits: Vec<String> = query.split('&').filter_map(value_of).collect();
+    // As the component reads it: the last one that has a value. What it does not take it says itself.
+    let wait = waits.iter().rfind(|wait| !wait.is_empty())?;
+    let seconds: u64 = wait.trim().parse().ok()?;
+    if !(1..=LONGEST).contains(&seconds) {
+        return None;
+    }
+    let wait = Wait {
+        agent: decoded(agent),
+        longest: Duration::from_secs(seconds),
+    };
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter(|pair| value_of(pair).is_none())
+        .collect();
+    let target = format!("{}?{}", parts.uri.path(), rest.join("&"));
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    parts.uri = Uri::from_parts(uri).ok()?;
+    // There is nothing to tell to who wants no body.
+    (parts.method == Method::GET).then_some(wait)
+}
+
+/// The text that a segment of a path stands for.
+fn decoded(segment: &str) -> String {
+    let field = segment.replace('+', "%2B").replace('&', "%26");
+    let field = format!("={field}");
+    let mut fields = form_urlencoded::parse(field.as_bytes());
+    fields
+        .next()
+        .map_or_else(String::new, |(_, text)| text.into_owned())
+}
+
+/// Follows the change log for the requests that wait, as long as there is somebody who may. `seq` is the last change that
+/// the feed knows, where there is a feed; else there is a look again and again.
+pub(crate) async fn follow(
+    waits: Weak<MessageWaits>,
+    database: PathBuf,
+    mut seq: Option<watch::Receiver<i64>>,
+) {
+    let mut last = seq.as_mut().map_or(0, |seq| *seq.borrow_and_update());
+    let mut file = None;
+    loop {
+        let until = match &mut seq {
+            Some(seq) => {
+                match timeout(KEPT, seq.changed()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return,
+                    Err(_) => {
+                        file = None;
+                        if seq.changed().await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Some(*seq.borrow_and_update())
+            }
+            None => {
+                file = None;
+                sleep(INTERVAL).await;
+                None
+            }
+        };
+        let Some(waits) = waits.upgrade() else { return };
+        // Who comes after this asks after what is committed by now.
+        if waits.agents().is_empty() {
+            last = until.unwrap_or(last);
+            continue;
+        }
+        let path = database.clone();
+        let kept = file.take();
+        let looked = tokio::task::spawn_blocking(move || look(kept, &path, last, until)).await;
+        match looked {
+            Ok(Ok((kept, position, written_to))) => {
+                file = Some(kept);
+                last = position;
+                waits.wake(written_to);
+            }
+            // What cannot be known here the component is asked, which says why.
+            _ => {
+                last = until.unwrap_or(last);
+                waits.wake(None);
+                drop(waits);
+                sleep(INTERVAL).await;
+            }
+        }
+    }
+}
+
+type News = (DatabaseFile, i64, Option<Vec<String>>);
+
+/// The agents that were written to since the change `last`.
+fn look(
+    kept: Option<DatabaseFile>,
+    path: &std::path::Path,
+    last: i64,
+    until: Option<i64>,
+) -> Result<News, Error> {
+    let file = match kept {
+        Some(file) if file.check().is_ok() => file,
+        _ => DatabaseFile::open(path)?,
+    };
+    let until = match until {
+        Some(until) => until,
+        None => change_log::position(file.connection())?.seq,
+    };
+    let written_to = match until {
+        _ if until == last => Some(Vec::new()),
+        // The log of another database.
+        _ if until < last => None,
+        _ => change_log::written_to(file.connection(), last, until)?,
+    };
+    Ok((file, until, written_to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(method: &str, target: &str) -> (Option<(String, u64)>, String) {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://localhost{target}"));
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let wait = take_wait(&mut parts).map(|wait| (wait.agent, wait.longest.as_secs()));
+        let target = parts.uri.path_and_query().expect("a target").to_string();
+        (wait, target)
+    }
+
+    #[test]
+    fn a_wait_is_taken_out_of_the_query() {
+        let path = "/api/runtime/agents/a/messages";
+        let wait = |seconds| Some(("a".to_owned(), seconds));
+        for (query, expected, rest) in [
+            ("?wait=30", wait(30), "?"),
+            ("?after=3&wait=5&limit=1", wait(5), "?after=3&limit=1"),
+            ("?w%61it=5", wait(5), "?"),
+            ("?wait=5&wait=7&wait=", wait(7), "?"),
+            // These the component answers.
+            ("", None, ""),
+            ("?wait=0", None, "?wait=0"),
+            ("?wait=31", None, "?wait=31"),
+            ("?wait=soon", None, "?wait=soon"),
+        ] {
+            let (taken, target) = taken("GET", &format!("{path}{query}"));
+            assert_eq!((taken, target), (expected, format!("{path}{rest}")), "{query}");
+        }
+    }
+
+    #[test]
+    fn only_the_messages_to_an_agent_are_waited_for() {
+        for (method, target) in [
+            ("POST", "/api/runtime/agents/a/messages?wait=5"),
+            ("GET", "/api/runtime/agents/a?wait=5"),
+            ("GET", "/api/runtime/agents/a/b/messages?wait=5"),
+            ("GET", "/api/runtime/messages?wait=5"),
+        ] {
+            assert_eq!(taken(method, target), (None, target.to_owned()));
+        }
+        let head = taken("HEAD", "/api/runtime/agents/a/messages?wait=5");
+        assert_eq!(head, (None, "/api/runtime/agents/a/messages?".to_owned()));
+    }
+
+    #[test]
+    fn an_id_is_what_its_segment_stands_for() {
+        for (segment, id) in [("a", "a"), ("a%20b+c&d=e", "a b+c&d=e"), ("%C3%BC", "ü")] {
+            let (wait, _) = taken("GET", &format!("/api/runtime/agents/{segment}/messages/?wait=1"));
+            assert_eq!(wait, Some((id.to_owned(), 1)));
+        }
+    }
+}
