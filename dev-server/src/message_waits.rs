@@ -327,7 +327,11 @@ mod tests {
             ("?wait=soon", None, "?wait=soon"),
         ] {
             let (taken, target) = taken("GET", &format!("{path}{query}"));
-            assert_eq!((taken, target), (expected, format!("{path}{rest}")), "{query}");
+            assert_eq!(
+                (taken, target),
+                (expected, format!("{path}{rest}")),
+                "{query}"
+            );
         }
     }
 
@@ -348,7 +352,10 @@ mod tests {
     #[test]
     fn an_id_is_what_its_segment_stands_for() {
         for (segment, id) in [("a", "a"), ("a%20b+c&d=e", "a b+c&d=e"), ("%C3%BC", "ü")] {
-            let (wait, _) = taken("GET", &format!("/api/runtime/agents/{segment}/messages/?wait=1"));
+            let (wait, _) = taken(
+                "GET",
+                &format!("/api/runtime/agents/{segment}/messages/?wait=1"),
+            );
             assert_eq!(wait, Some((id.to_owned(), 1)));
         }
     }

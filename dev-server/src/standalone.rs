@@ -28,7 +28,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     let maintenance = maintenance::start(config, Arc::default(), |_| {});
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
-    let (route, _waker, _) = feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
+    let (route, _waker, _) =
+        feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
     let router = match proxy {
         Some(upstream) => {
             info!("passing REST on to {upstream}");

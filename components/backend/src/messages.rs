@@ -256,7 +256,11 @@ fn addressed(db: &dyn Connection, sent: &Input) -> Result<Input, ApiError> {
     if agent.is_none() && row.text("receiver_type") == Some("agent") {
         missing.push("agent_id");
     }
-    if let Some(definition) = row.text("orchestrator_agent_id").map(str::to_owned).or(definition) {
+    if let Some(definition) = row
+        .text("orchestrator_agent_id")
+        .map(str::to_owned)
+        .or(definition)
+    {
         if !queries::exists(db, "orchestrator_agents", &definition)? {
             return Err(ApiError::unknown("Orchestrator agent", &definition));
         }

@@ -2,8 +2,8 @@
 //! session.
 
 use database::{Condition, Database, List};
-use domain::words::{self, WORKFLOW_STATUS};
 use domain::Timestamp;
+use domain::words::{self, WORKFLOW_STATUS};
 use http_api::routing::{Table, get, patch, path, post};
 use http_api::{Input, Kind, Order};
 use serde::Deserialize;
@@ -159,15 +159,10 @@ impl Resource for Workflow {
             )
             .given(Create::Number(0))
             .changed(),
-            Column::new(
-                "metadata",
-                Kind::Object,
-                "What else is known of it.",
-                "{}",
-            )
-            .nullable()
-            .given(Create::Word("{}"))
-            .changed(),
+            Column::new("metadata", Kind::Object, "What else is known of it.", "{}")
+                .nullable()
+                .given(Create::Word("{}"))
+                .changed(),
             Column::new(
                 "created_at",
                 Kind::Time,
@@ -274,9 +269,7 @@ pub(crate) fn table() -> Table<Database> {
     let methods = get("Lists workflows, newest first", list::<Workflow>)
         .merge(post("Begins a workflow", create::<Workflow>));
     let table = path(Table::new(), "/api/runtime/workflows", methods);
-    let methods = get("Reads a workflow", read::<Workflow>).merge(patch(
-        "Reports how far a workflow is",
-        update::<Workflow>,
-    ));
+    let methods = get("Reads a workflow", read::<Workflow>)
+        .merge(patch("Reports how far a workflow is", update::<Workflow>));
     path(table, "/api/runtime/workflows/{id}", methods)
 }

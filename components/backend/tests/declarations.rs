@@ -50,7 +50,9 @@ fn value(kind: Kind, name: &str, number: usize) -> (String, Value) {
             format!("{number}.25"),
             json!(f64::from(u32::try_from(number).unwrap()) + 0.25),
         ),
-        Kind::Json | Kind::Object | Kind::Texts => (format!("'{{\"{name}\": [1]}}'"), json!({name: [1]})),
+        Kind::Json | Kind::Object | Kind::Texts => {
+            (format!("'{{\"{name}\": [1]}}'"), json!({name: [1]}))
+        }
         Kind::Time => (
             format!("'2026-02-05 10:00:{number:02}.5'"),
             json!(format!("2026-02-05T10:00:{number:02}.500Z")),

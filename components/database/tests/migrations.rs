@@ -406,7 +406,9 @@ fn every_row_of_the_existing_service_stays() {
 fn what_is_not_ours_is_left_alone() {
     let file = File::legacy();
     file.open()
-        .execute_batch("CREATE TABLE notes (id TEXT, text TEXT); CREATE INDEX idx_notes ON notes (id)")
+        .execute_batch(
+            "CREATE TABLE notes (id TEXT, text TEXT); CREATE INDEX idx_notes ON notes (id)",
+        )
         .unwrap();
     let foreign = "SELECT type || name || sql FROM sqlite_schema WHERE tbl_name = 'notes' \
                    OR name IN ('update_adw_updated_at', 'update_orchestrator_agents_updated_at')";
@@ -547,7 +549,10 @@ fn a_message_that_comes_during_an_upgrade_comes_after_the_old_ones() {
         });
         let _ = runtime.block_on(database.prepare());
         drop(database);
-        let version = texts(&file.open(), "SELECT user_version || '' FROM pragma_user_version");
+        let version = texts(
+            &file.open(),
+            "SELECT user_version || '' FROM pragma_user_version",
+        );
         let has_numbers = columns(&file.open(), "orchestrator_chat").len() > 10;
         between += usize::from(version == ["7"] && has_numbers);
         file.open()
@@ -558,7 +563,11 @@ fn a_message_that_comes_during_an_upgrade_comes_after_the_old_ones() {
             .unwrap();
         file.migrate().unwrap();
         let order = "SELECT id FROM orchestrator_chat ORDER BY number";
-        assert_eq!(texts(&file.open(), order), ["c1", "c2", "new"], "{statements}");
+        assert_eq!(
+            texts(&file.open(), order),
+            ["c1", "c2", "new"],
+            "{statements}"
+        );
     }
     assert!(between > 0);
 }

@@ -54,11 +54,15 @@ impl Declaration {
                 (Kind::Integer { .. }, _) if !column.nullable && name != "id" => {
                     write!(select, "CAST({table}.{name} AS INTEGER) AS {name}")
                 }
-                (Kind::Text { .. } | Kind::Json | Kind::Object | Kind::Texts, _) if is_shortened => write!(
-                    select,
-                    "iif(length(CAST({table}.{name} AS BLOB)) > {LONGEST}, substr(CAST({table}.{name} AS TEXT), 1, {SHOWN}) \
+                (Kind::Text { .. } | Kind::Json | Kind::Object | Kind::Texts, _)
+                    if is_shortened =>
+                {
+                    write!(
+                        select,
+                        "iif(length(CAST({table}.{name} AS BLOB)) > {LONGEST}, substr(CAST({table}.{name} AS TEXT), 1, {SHOWN}) \
                      || '… (' || length(CAST({table}.{name} AS BLOB)) || ' bytes)', {table}.{name}) AS {name}"
-                ),
+                    )
+                }
                 _ => write!(select, "{table}.{name} AS {name}"),
             };
         }

@@ -27,12 +27,15 @@ async fn says_whether_to_stop(app: TestApp) {
     let path = agent(&app).await;
     let beat = format!("{path}/heartbeat");
     let heard = app.post(&beat, json!({"lease_seconds": 5})).await.json(200);
-    assert_eq!(heard, json!({"cancel_requested": false}));
+    assert_eq!(
+        heard,
+        json!({"cancel_requested": false, "messages_waiting": 0})
+    );
     app.patch(&path, json!({"cancel_requested": true}))
         .await
         .json(200);
     let heard = app.post(&beat, json!({})).await.json(200);
-    assert_eq!(heard, json!({"cancel_requested": true}));
+    assert_eq!(heard["cancel_requested"], true);
 }
 
 async fn needs_no_body(app: TestApp) {

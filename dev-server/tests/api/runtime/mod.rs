@@ -1,9 +1,11 @@
 //! `/api/runtime`
 
+mod agent_messages;
 mod agents;
 mod heartbeats;
 mod history;
 mod logs;
+mod messages;
 mod new_logs;
 mod new_prompts;
 mod old_logs;
@@ -12,3 +14,4 @@ mod sessions;
 mod stats;
 mod system_logs;
 mod update;
+mod workflows;
