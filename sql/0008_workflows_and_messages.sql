@@ -166,9 +166,10 @@ ALTER TABLE orchestrator_chat ADD COLUMN updated_time TEXT GENERATED ALWAYS AS (
         CAST(updated_at AS TEXT))
     ELSE CAST(updated_at AS TEXT) END AS TEXT)) VIRTUAL;
 
--- The workflows that were told. `key` is the id, or the rowid where there is none.
+-- The workflows that were told, and the `updated_at` that they had then. `key` is the id, or the rowid where there is none.
 CREATE TABLE IF NOT EXISTS told_workflows (
-    key NOT NULL PRIMARY KEY
+    key NOT NULL PRIMARY KEY,
+    updated_at
 ) WITHOUT ROWID;
 
 -- The number of each message, which stays its own when the row is replaced, and when it was delivered.
@@ -176,6 +177,7 @@ CREATE TABLE IF NOT EXISTS message_numbers (
     number       INTEGER PRIMARY KEY AUTOINCREMENT,
     key          NOT NULL UNIQUE,
     delivered_at,
+    updated_at,
     told         INTEGER NOT NULL DEFAULT 0
 );
 
@@ -274,18 +276,20 @@ BEGIN
     SELECT 'workflow', CAST(NEW.id AS TEXT),
         iif(EXISTS (SELECT 1 FROM told_workflows WHERE key = NEW.id), 'update', 'insert'), NEW.status, json
     FROM workflow_json WHERE row = NEW.rowid AND NEW.id IS NOT NULL;
-    INSERT INTO told_workflows (key)
-    SELECT coalesce(NEW.id, NEW.rowid) WHERE NOT EXISTS (SELECT 1 FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid));
+    DELETE FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid);
+    INSERT INTO told_workflows (key, updated_at) VALUES (coalesce(NEW.id, NEW.rowid), NEW.updated_at);
 END;
 
 -- A change of `updated_at` alone is one too, but for that to the present second, which is what the trigger of the existing
--- service does after any update.
+-- service does after any update, and that back to what was told.
 CREATE TRIGGER workflows_touch
 AFTER UPDATE OF orchestrator_agent_id, adw_name, workflow_type, description, status, current_step, total_steps, completed_steps, started_at, completed_at, duration_seconds, input_data, output_data, error_message, error_step, error_count, metadata, created_at, updated_at ON ai_developer_workflows
-WHEN NEW.id IS OLD.id AND ((NEW.updated_at IS NOT OLD.updated_at AND OLD.updated_at IS NOT datetime('now') AND NEW.updated_at NOT IN (datetime('now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))
+WHEN NEW.id IS OLD.id AND ((NEW.updated_at NOT IN (datetime('now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        AND NEW.updated_at IS NOT coalesce((SELECT updated_at FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid)), NEW.updated_at))
     OR (NEW.orchestrator_agent_id, NEW.adw_name, NEW.workflow_type, NEW.description, NEW.status, NEW.current_step, NEW.total_steps, NEW.completed_steps, NEW.started_at, NEW.completed_at, NEW.duration_seconds, NEW.input_data, NEW.output_data, NEW.error_message, NEW.error_step, NEW.error_count, NEW.metadata, NEW.created_at)
     IS NOT (OLD.orchestrator_agent_id, OLD.adw_name, OLD.workflow_type, OLD.description, OLD.status, OLD.current_step, OLD.total_steps, OLD.completed_steps, OLD.started_at, OLD.completed_at, OLD.duration_seconds, OLD.input_data, OLD.output_data, OLD.error_message, OLD.error_step, OLD.error_count, OLD.metadata, OLD.created_at))
 BEGIN
+    UPDATE told_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE key = coalesce(NEW.id, NEW.rowid);
     UPDATE ai_developer_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
     INSERT INTO change_log (entity, entity_id, op, status, payload)
     SELECT 'workflow', CAST(NEW.id AS TEXT), 'update', NEW.status, json
@@ -298,23 +302,26 @@ WHEN NEW.id IS OLD.id AND NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_a
     AND (NEW.orchestrator_agent_id, NEW.adw_name, NEW.workflow_type, NEW.description, NEW.status, NEW.current_step, NEW.total_steps, NEW.completed_steps, NEW.started_at, NEW.completed_at, NEW.duration_seconds, NEW.input_data, NEW.output_data, NEW.error_message, NEW.error_step, NEW.error_count, NEW.metadata, NEW.created_at)
     IS (OLD.orchestrator_agent_id, OLD.adw_name, OLD.workflow_type, OLD.description, OLD.status, OLD.current_step, OLD.total_steps, OLD.completed_steps, OLD.started_at, OLD.completed_at, OLD.duration_seconds, OLD.input_data, OLD.output_data, OLD.error_message, OLD.error_step, OLD.error_count, OLD.metadata, OLD.created_at)
 BEGIN
-    UPDATE ai_developer_workflows SET updated_at = OLD.updated_at WHERE rowid = NEW.rowid;
+    UPDATE ai_developer_workflows
+    SET updated_at = coalesce((SELECT updated_at FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid)), OLD.updated_at)
+    WHERE rowid = NEW.rowid;
 END;
 
 -- A workflow that gets another id is one that went and one that came, or changed where it replaces one.
 CREATE TRIGGER workflows_renamed AFTER UPDATE OF id ON ai_developer_workflows WHEN NEW.id IS NOT OLD.id
 BEGIN
-    UPDATE ai_developer_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
     INSERT INTO change_log (entity, entity_id, op, status, payload)
     SELECT 'workflow', CAST(OLD.id AS TEXT), 'delete', OLD.status, json_set(json, '$.id', CAST(OLD.id AS TEXT))
     FROM workflow_json WHERE row = NEW.rowid AND OLD.id IS NOT NULL;
     DELETE FROM told_workflows WHERE key = coalesce(OLD.id, OLD.rowid);
+    UPDATE told_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE key = coalesce(NEW.id, NEW.rowid);
+    UPDATE ai_developer_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
     INSERT INTO change_log (entity, entity_id, op, status, payload)
     SELECT 'workflow', CAST(NEW.id AS TEXT),
         iif(EXISTS (SELECT 1 FROM told_workflows WHERE key = NEW.id), 'update', 'insert'), NEW.status, json
     FROM workflow_json WHERE row = NEW.rowid AND NEW.id IS NOT NULL;
-    INSERT INTO told_workflows (key)
-    SELECT coalesce(NEW.id, NEW.rowid) WHERE NOT EXISTS (SELECT 1 FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid));
+    DELETE FROM told_workflows WHERE key = coalesce(NEW.id, NEW.rowid);
+    INSERT INTO told_workflows (key, updated_at) VALUES (coalesce(NEW.id, NEW.rowid), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
 END;
 
 CREATE TRIGGER workflows_delete BEFORE DELETE ON ai_developer_workflows
@@ -330,7 +337,7 @@ CREATE TRIGGER messages_insert AFTER INSERT ON orchestrator_chat
 BEGIN
     INSERT INTO message_numbers (key)
     SELECT coalesce(NEW.id, NEW.rowid) WHERE NOT EXISTS (SELECT 1 FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid));
-    UPDATE message_numbers SET delivered_at = coalesce(NEW.delivered_at, delivered_at) WHERE key = coalesce(NEW.id, NEW.rowid);
+    UPDATE message_numbers SET delivered_at = coalesce(NEW.delivered_at, delivered_at), updated_at = NEW.updated_at WHERE key = coalesce(NEW.id, NEW.rowid);
     UPDATE orchestrator_chat SET
         number = (SELECT number FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid)),
         delivered_at = (SELECT delivered_at FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid))
@@ -343,12 +350,13 @@ END;
 
 CREATE TRIGGER messages_touch
 AFTER UPDATE OF orchestrator_agent_id, agent_id, sender_type, receiver_type, message, summary, reply_to, options, metadata, created_at, delivered_at, updated_at ON orchestrator_chat
-WHEN NEW.id IS OLD.id AND ((NEW.updated_at IS NOT OLD.updated_at AND OLD.updated_at IS NOT datetime('now') AND NEW.updated_at NOT IN (datetime('now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))
+WHEN NEW.id IS OLD.id AND ((NEW.updated_at NOT IN (datetime('now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        AND NEW.updated_at IS NOT coalesce((SELECT updated_at FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid)), NEW.updated_at))
     OR NEW.delivered_at IS NOT (SELECT delivered_at FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid))
     OR (NEW.orchestrator_agent_id, NEW.agent_id, NEW.sender_type, NEW.receiver_type, NEW.message, NEW.summary, NEW.reply_to, NEW.options, NEW.metadata, NEW.created_at)
     IS NOT (OLD.orchestrator_agent_id, OLD.agent_id, OLD.sender_type, OLD.receiver_type, OLD.message, OLD.summary, OLD.reply_to, OLD.options, OLD.metadata, OLD.created_at))
 BEGIN
-    UPDATE message_numbers SET delivered_at = NEW.delivered_at WHERE key = coalesce(NEW.id, NEW.rowid);
+    UPDATE message_numbers SET delivered_at = NEW.delivered_at, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE key = coalesce(NEW.id, NEW.rowid);
     UPDATE orchestrator_chat SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
     INSERT INTO change_log (entity, entity_id, op, payload)
     SELECT 'message', CAST(NEW.id AS TEXT), 'update', json
@@ -360,7 +368,9 @@ WHEN NEW.id IS OLD.id AND NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_a
     AND (NEW.orchestrator_agent_id, NEW.agent_id, NEW.sender_type, NEW.receiver_type, NEW.message, NEW.summary, NEW.reply_to, NEW.options, NEW.metadata, NEW.created_at, NEW.delivered_at)
     IS (OLD.orchestrator_agent_id, OLD.agent_id, OLD.sender_type, OLD.receiver_type, OLD.message, OLD.summary, OLD.reply_to, OLD.options, OLD.metadata, OLD.created_at, OLD.delivered_at)
 BEGIN
-    UPDATE orchestrator_chat SET updated_at = OLD.updated_at WHERE rowid = NEW.rowid;
+    UPDATE orchestrator_chat
+    SET updated_at = coalesce((SELECT updated_at FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid)), OLD.updated_at)
+    WHERE rowid = NEW.rowid;
 END;
 
 -- Nobody else numbers messages.
@@ -378,7 +388,7 @@ BEGIN
     DELETE FROM message_numbers WHERE key = coalesce(OLD.id, OLD.rowid);
     INSERT INTO message_numbers (key)
     SELECT coalesce(NEW.id, NEW.rowid) WHERE NOT EXISTS (SELECT 1 FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid));
-    UPDATE message_numbers SET delivered_at = NEW.delivered_at WHERE key = coalesce(NEW.id, NEW.rowid);
+    UPDATE message_numbers SET delivered_at = NEW.delivered_at, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE key = coalesce(NEW.id, NEW.rowid);
     UPDATE orchestrator_chat SET
         number = (SELECT number FROM message_numbers WHERE key = coalesce(NEW.id, NEW.rowid)), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
     WHERE rowid = NEW.rowid;
@@ -434,8 +444,8 @@ CREATE INDEX IF NOT EXISTS idx_chat_orch ON orchestrator_chat (orchestrator_agen
 -- What is there already was told by nobody, but what replaces it is no news.
 
 -- Fill
-INSERT INTO told_workflows (key)
-SELECT coalesce(id, rowid) FROM ai_developer_workflows
+INSERT INTO told_workflows (key, updated_at)
+SELECT coalesce(id, rowid), updated_at FROM ai_developer_workflows
 WHERE rowid IN (SELECT rowid FROM ai_developer_workflows WHERE rowid > (SELECT position FROM schema_progress) ORDER BY rowid LIMIT 500)
     AND NOT EXISTS (SELECT 1 FROM told_workflows WHERE key = coalesce(ai_developer_workflows.id, ai_developer_workflows.rowid));
 
@@ -444,10 +454,10 @@ UPDATE schema_progress SET position = (
 );
 
 -- Fill
-INSERT INTO message_numbers (number, key, delivered_at, told)
+INSERT INTO message_numbers (number, key, delivered_at, updated_at, told)
 SELECT
     iif(chat.rowid BETWEEN 1 AND 4503599627370496 AND NOT EXISTS (SELECT 1 FROM message_numbers WHERE number = chat.rowid), chat.rowid, NULL),
-    coalesce(chat.id, chat.rowid), chat.delivered_at, 1
+    coalesce(chat.id, chat.rowid), chat.delivered_at, chat.updated_at, 1
 FROM orchestrator_chat AS chat
 WHERE chat.rowid IN (SELECT rowid FROM orchestrator_chat WHERE rowid > (SELECT position FROM schema_progress) ORDER BY rowid LIMIT 500)
     AND NOT EXISTS (SELECT 1 FROM message_numbers WHERE key = coalesce(chat.id, chat.rowid))

@@ -102,6 +102,35 @@ fn is_right(connection: &Connection, after: &str) {
         )
         .unwrap();
     assert_eq!(orphans, 0, "{after}");
+    is_logged(connection, after);
+}
+
+/// What was last logged of each workflow and each message is the row as it is told, and each message has a number of its own.
+#[track_caller]
+fn is_logged(connection: &Connection, after: &str) {
+    for (entity, table, view) in [
+        ("workflow", "ai_developer_workflows", "workflow_json"),
+        ("message", "orchestrator_chat", "message_json"),
+    ] {
+        let sql = format!(
+            "WITH last AS (SELECT entity_id, op, payload, max(seq) FROM change_log WHERE entity = '{entity}' GROUP BY entity_id), \
+             there AS (SELECT CAST(id AS TEXT) AS id, json FROM {table} JOIN {view} ON {view}.row = {table}.rowid WHERE id IS NOT NULL) \
+             SELECT (SELECT count(*) FROM there LEFT JOIN last ON entity_id = id WHERE payload IS NOT json OR op = 'delete') \
+             + (SELECT count(*) FROM last WHERE op <> 'delete' AND entity_id NOT IN (SELECT id FROM there))"
+        );
+        let wrong: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(wrong, 0, "{entity} {after}");
+    }
+    let unnumbered: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM orchestrator_chat LEFT JOIN message_numbers ON key = coalesce(id, orchestrator_chat.rowid) \
+             WHERE orchestrator_chat.number IS NOT message_numbers.number) \
+             + (SELECT count(*) - count(DISTINCT number) FROM orchestrator_chat)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(unnumbered, 0, "{after}");
 }
 
 #[test]

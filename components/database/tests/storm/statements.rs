@@ -87,6 +87,15 @@ const MODELS: [&str; 5] = ["'opus'", "'haiku'", "NULL", "x'ff'", "''"];
 const CONFLICTS: [&str; 5] = ["", "OR REPLACE ", "OR IGNORE ", "OR FAIL ", "OR ABORT "];
 const LEVELS: [&str; 5] = ["'DEBUG'", "'INFO'", "'WARNING'", "'ERROR'", "'CRITICAL'"];
 
+const WORKFLOW_STATUSES: [&str; 5] = [
+    "'pending'",
+    "'in_progress'",
+    "'completed'",
+    "'failed'",
+    "'cancelled'",
+];
+const PARTIES: [&str; 3] = ["'user'", "'orchestrator'", "'agent'"];
+
 /// So many statements. Some break a rule of the schema and fail, as some of real writers do.
 pub(crate) fn statements(seed: u64, count: usize) -> Vec<String> {
     let random = &mut Random::new(seed);
@@ -102,7 +111,7 @@ pub(crate) fn statements(seed: u64, count: usize) -> Vec<String> {
 }
 
 fn statement(random: &mut Random) -> String {
-    match random.below(40) {
+    match random.below(52) {
         0 => "PRAGMA foreign_keys = ON".to_owned(),
         1 => "PRAGMA foreign_keys = OFF".to_owned(),
         2..8 => agent(random),
@@ -164,7 +173,88 @@ fn statement(random: &mut Random) -> String {
             id(random, 'd', 4),
             random.below(4)
         ),
+        40..46 => workflow(random),
+        46..52 => message(random),
         _ => log(random),
+    }
+}
+
+/// Workflows and messages are in the change log, each change once.
+fn workflow(random: &mut Random) -> String {
+    let (conflict, id) = (random.pick(&CONFLICTS), id(random, 'w', 10));
+    let (status, time, number) = (
+        random.pick(&WORKFLOW_STATUSES),
+        random.pick(&TIMES),
+        random.pick(&TOKENS),
+    );
+    let json = random.pick(&["NULL", "'{\"a\": 1}'", "'no JSON'", "x'7b7d'", "5"]);
+    match random.below(8) {
+        0 => format!(
+            "UPDATE {conflict}ai_developer_workflows SET id = {} WHERE id = {id}",
+            self::id(random, 'w', 10)
+        ),
+        1 => format!("DELETE FROM ai_developer_workflows WHERE id = {id}"),
+        2 => format!(
+            "UPDATE ai_developer_workflows SET updated_at = {time} WHERE id = {id} AND {time} IS NOT NULL"
+        ),
+        3..5 => format!(
+            "UPDATE ai_developer_workflows SET status = {status}, total_steps = {number}, output_data = {json}, \
+             updated_at = datetime('now') WHERE id = {id}"
+        ),
+        _ => {
+            let id = if random.below(20) == 0 {
+                "NULL".to_owned()
+            } else {
+                id
+            };
+            format!(
+                "INSERT {conflict}INTO ai_developer_workflows (id, orchestrator_agent_id, adw_name, workflow_type, status, \
+                 started_at, input_data, error_count) \
+                 VALUES ({id}, {}, 'n', 't', {status}, {time}, {json}, {number})",
+                self::id(random, 'd', 4)
+            )
+        }
+    }
+}
+
+fn message(random: &mut Random) -> String {
+    let (conflict, id) = (random.pick(&CONFLICTS), id(random, 'm', 20));
+    let (from, to, time) = (
+        random.pick(&PARTIES),
+        random.pick(&PARTIES),
+        random.pick(&TIMES),
+    );
+    match random.below(9) {
+        0 => format!(
+            "UPDATE {conflict}orchestrator_chat SET id = {} WHERE id = {id}",
+            self::id(random, 'm', 20)
+        ),
+        1 => format!("DELETE FROM orchestrator_chat WHERE id = {id}"),
+        2 => format!(
+            "UPDATE orchestrator_chat SET number = {} WHERE id = {id}",
+            random.pick(&TOKENS)
+        ),
+        3 => format!(
+            "UPDATE orchestrator_chat SET delivered_at = {time}, reply_to = {} WHERE id = {id}",
+            self::id(random, 'm', 20)
+        ),
+        4 => format!(
+            "UPDATE orchestrator_chat SET message = {time}, options = {} WHERE id = {id}",
+            random.pick(&TOKENS)
+        ),
+        _ => {
+            let id = if random.below(20) == 0 {
+                "NULL".to_owned()
+            } else {
+                id
+            };
+            format!(
+                "INSERT {conflict}INTO orchestrator_chat (id, orchestrator_agent_id, sender_type, receiver_type, message, \
+                 agent_id, created_at) VALUES ({id}, {}, {from}, {to}, 'x', {}, {time})",
+                self::id(random, 'd', 4),
+                self::id(random, 'a', 12)
+            )
+        }
     }
 }
 
