@@ -4,8 +4,9 @@
     python3 examples/agent.py [SESSION]
 
 Needs Python 3.9 and nothing else. The environment may set ORCHESTRATOR_URL (http://localhost:8000), API_TOKEN,
-LEASE_SECONDS (15: after how long without a heartbeat the agent counts as lost) and WORK_SECONDS (2: how long each piece
-of its pretended work takes). Ctrl-C cancels it, and so does
+LEASE_SECONDS (15: after how long without a heartbeat the agent counts as lost), WORK_SECONDS (2: how long each piece
+of its pretended work takes) and ANSWER_SECONDS (10: how long it waits for an answer to its question). Who answers it and
+writes to it uses examples/steer.py. Ctrl-C cancels it, and so does
 
     curl -X PATCH localhost:8000/api/runtime/agents/ID -H 'Content-Type: application/json' \\
         -d '{"cancel_requested": true}'
@@ -27,6 +28,7 @@ URL = os.environ.get("ORCHESTRATOR_URL", "http://localhost:8000").rstrip("/")
 TOKEN = os.environ.get("API_TOKEN")
 LEASE_SECONDS = int(os.environ.get("LEASE_SECONDS", "15"))
 WORK_SECONDS = float(os.environ.get("WORK_SECONDS", "2"))
+ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "10"))
 TRIES = 8
 
 
@@ -42,14 +44,14 @@ class Cancelled(Exception):
     """Somebody asked the agent to stop."""
 
 
-def request(method, path, body=None):
+def request(method, path, body=None, key=None):
     """Sends a request, again while the server is away or busy, and gives the answer."""
     headers = {"Content-Type": "application/json"}
     if TOKEN:
         headers["Authorization"] = f"Bearer {TOKEN}"
     if method == "POST":
         # All tries have one key: the server does it once, and gives the first answer again.
-        headers["Idempotency-Key"] = str(uuid.uuid4())
+        headers["Idempotency-Key"] = key or str(uuid.uuid4())
     data = None if body is None else json.dumps(body).encode()
     for attempt in range(1, TRIES + 1):
         pause = min(0.25 * 2**attempt, 5)
@@ -84,14 +86,17 @@ def definition(name, agent_type):
 
 
 class Agent:
-    """A running agent, which sends heartbeats from its start on."""
+    """A running agent, which sends heartbeats and hears messages from its start on."""
 
     def __init__(self, definition_id, session):
         agent = {"orchestrator_agent_id": definition_id, "session_id": session}
         self.id = request("POST", "/api/runtime/agents", agent)["id"]
         self.path = f"/api/runtime/agents/{self.id}"
         self.cancelled = threading.Event()
+        self.answers = {}
+        self.heard = threading.Condition()
         threading.Thread(target=self.heartbeats, daemon=True).start()
+        threading.Thread(target=self.listen, daemon=True).start()
 
     def heartbeats(self):
         """Says that the agent is alive, several times in each lease, and hears whether it is to stop."""
@@ -106,6 +111,58 @@ class Agent:
                     return
                 print(error, file=sys.stderr)
             self.cancelled.wait(LEASE_SECONDS / 3)
+
+    def listen(self):
+        """Acts on messages in their order, and acknowledges each after that. One that was not acknowledged comes again,
+        also after a crash of either side; so what is done for it has a key, and happens once."""
+        while not self.cancelled.is_set():
+            try:
+                for message in request("GET", f"{self.path}/messages?wait=20"):
+                    self.act_on(message)
+                    request("POST", f"{self.path}/messages/ack", {"up_to": message["number"]})
+            except Failed as error:
+                print(error, file=sys.stderr)
+                self.cancelled.wait(1)
+
+    def act_on(self, message):
+        if message["reply_to"] is not None:
+            with self.heard:
+                self.answers[message["reply_to"]] = message["message"]
+                self.heard.notify_all()
+            return
+        print(f"told: {message['message']}", flush=True)
+        self.say(f"Heard: {message['message']}", message["id"], key=f"reply to {message['id']}")
+
+    def say(self, text, reply_to=None, key=None, **more):
+        message = {"agent_id": self.id, "sender_type": "agent", "receiver_type": "user", "message": text}
+        return request("POST", "/api/runtime/messages", {**message, "reply_to": reply_to, **more}, key)
+
+    def question(self, text, options, otherwise):
+        """Asks a person, and gives the answer; `otherwise` where none comes in time."""
+        question = self.say(text, options=options)["id"]
+
+        def wait(seconds):
+            end = time.monotonic() + seconds
+            with self.heard:
+                while question not in self.answers and time.monotonic() < end:
+                    if self.cancelled.is_set():
+                        raise Cancelled
+                    self.heard.wait(min(0.2, max(end - time.monotonic(), 0)))
+                return self.answers.get(question)
+
+        answer = wait(ANSWER_SECONDS)
+        if answer is None:
+            try:
+                # Takes the question back, so that nobody answers it any more.
+                self.say(f"Nobody answered: {otherwise}", question)
+                return otherwise
+            except Failed as error:
+                # Somebody has just answered it.
+                if error.status != 409:
+                    raise
+                answer = wait(60) or otherwise
+        print(f"answer: {answer}", flush=True)
+        return answer
 
     def set(self, status, **more):
         request("PATCH", self.path, {"status": status, **more})
@@ -142,6 +199,8 @@ def run(agent):
     agent.log({"log_type": "milestone", "message": "started"})
     agent.set("planning")
     agent.ask('Plan how to say "hello".')
+    if agent.question("Shall I carry out the plan?", ["yes", "no"], otherwise="yes") == "no":
+        raise Cancelled
     agent.set("executing")
     agent.work()
     agent.log(

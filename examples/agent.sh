@@ -4,8 +4,9 @@
 #     sh examples/agent.sh [SESSION]
 #
 # The environment may set ORCHESTRATOR_URL (http://localhost:8000), API_TOKEN, LEASE_SECONDS (15: after how long without
-# a heartbeat the agent counts as lost) and WORK_SECONDS (2: how long each piece of its pretended work takes). Ctrl-C
-# cancels it, and so does
+# a heartbeat the agent counts as lost), WORK_SECONDS (2: how long each piece of its pretended work takes) and
+# ANSWER_SECONDS (10: how long it waits for an answer to its question). Who answers it and writes to it uses
+# examples/steer.py. Ctrl-C cancels it, and so does
 #
 #     curl -X PATCH localhost:8000/api/runtime/agents/ID -H 'Content-Type: application/json' \
 #         -d '{"cancel_requested": true}'
@@ -17,6 +18,7 @@ url=${ORCHESTRATOR_URL:-http://localhost:8000}
 url=${url%/}
 lease=${LEASE_SECONDS:-15}
 work=${WORK_SECONDS:-2}
+patience=${ANSWER_SECONDS:-10}
 session=${1:-example}
 case $session in
 *[!A-Za-z0-9._-]*)
@@ -27,11 +29,11 @@ esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# request METHOD PATH [JSON]: prints the answer. Fails where it is no success.
+# request METHOD PATH [JSON [KEY]]: prints the answer. Fails where it is no success.
 # curl tries again while the server is away, or is busy (503) and says for how long.
 request() {
     # All tries have one key: the server does it once, and gives the first answer again.
-    key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    key=${4:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
     body=$(mktemp "$folder/body.XXXXXX")
     # Ctrl-C goes to curl too, which is to finish. The token goes in by standard input, as everybody may read a
     # process's arguments.
@@ -87,6 +89,57 @@ heartbeats() {
     done
 }
 
+# Acts on messages in their order, one at a time, and acknowledges each after that. One that was not acknowledged comes
+# again, also after a crash of either side; so what is done for it has a key, and happens once.
+listen() {
+    while kill -0 $$ 2>/dev/null; do
+        message=$(request GET "$agent/messages?limit=1&wait=10") || return
+        [ "$message" != '[]' ] || continue
+        message=${message#'['}
+        number=${message#*'"number":'}
+        number=${number%%,*}
+        text=${message#*'"message":"'}
+        text=${text%%'","summary":'*}
+        case $message in
+        *'"reply_to":null'*)
+            of=$(id_of "$message")
+            # The text is JSON as it came, so it goes back as it is.
+            request POST /api/runtime/messages "{$from, \"reply_to\": \"$of\", \"message\": \"Heard: $text\"}" \
+                "reply to $of" || return
+            ;;
+        *)
+            of=${message#*'"reply_to":"'}
+            echo "$text" >"$folder/answer.${of%%'"'*}"
+            ;;
+        esac
+        request POST "$agent/messages/ack" "{\"up_to\": $number}" || return
+    done
+}
+
+# ask TEXT OPTIONS OTHERWISE: asks a person, and sets `answer`.
+ask() {
+    made=$(request POST /api/runtime/messages "{$from, \"message\": \"$1\", \"options\": $2}")
+    question=$(id_of "$made")
+    waited=0
+    while [ ! -s "$folder/answer.$question" ] && [ "$waited" -lt "$patience" ]; do
+        sleep 1 >/dev/null 2>&1 &
+        working=$!
+        wait "$working"
+        working=
+        waited=$((waited + 1))
+    done
+    # Takes the question back, so that nobody answers it any more; where somebody just has, that is refused.
+    if [ ! -s "$folder/answer.$question" ] &&
+        request POST /api/runtime/messages "{$from, \"reply_to\": \"$question\", \"message\": \"Nobody answered: $3\"}" \
+            >/dev/null 2>&1; then
+        answer=$3
+        return
+    fi
+    while [ ! -s "$folder/answer.$question" ]; do sleep 1; done
+    answer=$(cat "$folder/answer.$question")
+    echo "answer: $answer"
+}
+
 set_status() {
     request PATCH "$agent" "{\"status\": \"$1\"}" >/dev/null
     echo "$1"
@@ -120,7 +173,10 @@ echo "agent $id in session $session"
 trap cancel INT TERM
 heartbeats >/dev/null &
 beating=$!
-trap 'kill "$beating" 2>/dev/null || true; rm -rf "$folder"' EXIT
+from="\"agent_id\": \"$id\", \"sender_type\": \"agent\", \"receiver_type\": \"user\""
+listen >/dev/null 2>&1 &
+listening=$!
+trap 'kill "$beating" "$listening" 2>/dev/null || true; rm -rf "$folder"' EXIT
 
 entry="\"agent_id\": \"$id\", \"log_type\""
 request POST /api/runtime/logs "{$entry: \"milestone\", \"message\": \"started\"}" >/dev/null
@@ -134,6 +190,9 @@ work
 request PATCH "$prompt" '{"status": "completed", "response_text": "1. Read. 2. Write. 3. Test.",
     "tokens_input": 1200, "tokens_output": 340, "cost_usd": 0.0087, "latency_ms": 2000}' >/dev/null
 prompt=
+
+ask "Shall I carry out the plan?" '["yes", "no"]' yes
+[ "$answer" != no ] || cancel
 
 set_status executing
 work

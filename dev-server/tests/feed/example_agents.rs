@@ -40,6 +40,7 @@ impl Example {
             .env("ORCHESTRATOR_URL", format!("http://{server}"))
             .env("LEASE_SECONDS", LEASE.to_string())
             .env("WORK_SECONDS", work)
+            .env("ANSWER_SECONDS", "0")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -291,6 +292,88 @@ async fn the_python_agent_is_lost_when_it_is_killed() {
 #[tokio::test]
 async fn the_shell_agent_is_lost_when_it_is_killed() {
     is_lost_when_killed(Example::Shell).await;
+}
+
+/// Runs the person's side.
+async fn steer(server: &Server, arguments: &[&str]) -> Output {
+    let steer = Command::new("python3")
+        .arg(format!(
+            "{}/../examples/steer.py",
+            env!("CARGO_MANIFEST_DIR")
+        ))
+        .args(arguments)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name == "HOME" || name == "PATH"))
+        .env("ORCHESTRATOR_URL", format!("http://{}", server.address))
+        .output();
+    patiently("steer.py", steer).await.unwrap()
+}
+
+/// Steers until there is a line, and gives it.
+async fn question(server: &Server) -> String {
+    let asked = async {
+        loop {
+            let output = steer(server, &[]).await;
+            assert!(output.status.success(), "{output:?}");
+            let lines = String::from_utf8(output.stdout).unwrap();
+            if let Some(line) = lines.lines().next() {
+                return line.to_owned();
+            }
+        }
+    };
+    patiently("a question", asked).await
+}
+
+/// A person writes to an agent, which answers, and answers its question.
+async fn is_steered(example: Example, answer: &str, last: &str) {
+    let database = Database::new();
+    let server = Server::serve(&database.path);
+    let mut client = server.client("mode=delta").await;
+    let agent = example.start_with(server.address, "0.1", &[("ANSWER_SECONDS", "60")]);
+    let line = question(&server).await;
+    assert!(
+        line.ends_with(": Shall I carry out the plan? (yes, no)"),
+        "{line}"
+    );
+    let id = line.split(' ').next().unwrap();
+    let agents = list(&server, "/api/runtime/agents").await;
+    let agent_id = agents[0]["id"].as_str().unwrap();
+    let told = steer(&server, &["tell", agent_id, "Hurry \"up\""]).await;
+    assert!(told.status.success(), "{told:?}");
+    let wrong = steer(&server, &["answer", id, "perhaps"]).await;
+    assert_eq!(String::from_utf8_lossy(&wrong.stderr), "one of: yes, no\n");
+    let answered = steer(&server, &["answer", id, answer]).await;
+    assert!(answered.status.success(), "{answered:?}");
+    let second = steer(&server, &["answer", id, answer]).await;
+    let second = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(second.starts_with("409: "), "{second}");
+    statuses(&mut client, last).await;
+    let output = agent.output().await;
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.contains(&format!("answer: {answer}\n")),
+        "{printed}"
+    );
+    let messages = list(&server, "/api/runtime/messages?order=asc").await;
+    let heard = messages
+        .iter()
+        .filter(|one| one["message"] == "Heard: Hurry \"up\"");
+    assert_eq!(heard.count(), 1, "{messages:?}");
+    let waiting = list(&server, "/api/runtime/messages?waiting=user").await;
+    assert_eq!(waiting.len(), 0);
+}
+
+#[tokio::test]
+async fn a_person_steers_the_python_agent() {
+    is_steered(Example::Python, "yes", "completed").await;
+    is_steered(Example::Python, "no", "cancelled").await;
+}
+
+#[tokio::test]
+async fn a_person_steers_the_shell_agent() {
+    is_steered(Example::Shell, "yes", "completed").await;
+    is_steered(Example::Shell, "no", "cancelled").await;
 }
 
 /// Passes requests on to the server, but loses the answers to some and turns others away.
