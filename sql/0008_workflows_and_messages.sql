@@ -311,7 +311,7 @@ END;
 CREATE TRIGGER workflows_renamed AFTER UPDATE OF id ON ai_developer_workflows WHEN NEW.id IS NOT OLD.id
 BEGIN
     INSERT INTO change_log (entity, entity_id, op, status, payload)
-    SELECT 'workflow', CAST(OLD.id AS TEXT), 'delete', OLD.status, json_set(json, '$.id', CAST(OLD.id AS TEXT))
+    SELECT 'workflow', CAST(OLD.id AS TEXT), 'delete', OLD.status, iif(json_valid(json), json_set(json, '$.id', CAST(OLD.id AS TEXT)), json)
     FROM workflow_json WHERE row = NEW.rowid AND OLD.id IS NOT NULL;
     DELETE FROM told_workflows WHERE key = coalesce(OLD.id, OLD.rowid);
     UPDATE told_workflows SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE key = coalesce(NEW.id, NEW.rowid);
@@ -383,7 +383,7 @@ END;
 CREATE TRIGGER messages_renamed AFTER UPDATE OF id ON orchestrator_chat WHEN NEW.id IS NOT OLD.id
 BEGIN
     INSERT INTO change_log (entity, entity_id, op, payload)
-    SELECT 'message', CAST(OLD.id AS TEXT), 'delete', json_set(json, '$.id', CAST(OLD.id AS TEXT))
+    SELECT 'message', CAST(OLD.id AS TEXT), 'delete', iif(json_valid(json), json_set(json, '$.id', CAST(OLD.id AS TEXT)), json)
     FROM message_json WHERE row = NEW.rowid AND OLD.id IS NOT NULL;
     DELETE FROM message_numbers WHERE key = coalesce(OLD.id, OLD.rowid);
     INSERT INTO message_numbers (key)

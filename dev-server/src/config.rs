@@ -74,7 +74,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "MAX_WS_CLIENTS",
         default: "10000",
-        help: "the most WebSocket clients at once",
+        help: "the most WebSocket clients at once, and the most requests that wait for messages",
     },
     Variable {
         name: "CHANGE_LOG_MAX",

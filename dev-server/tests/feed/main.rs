@@ -15,6 +15,7 @@ mod filters;
 mod frames;
 mod leases;
 mod messages;
+mod others;
 mod protocol;
 mod proxy;
 mod requests;
