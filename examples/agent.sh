@@ -40,7 +40,7 @@ request() {
     status=$(
         trap '' INT
         printf '%s\n' "${API_TOKEN:+header = \"Authorization: Bearer $API_TOKEN\"}" |
-            curl --config - --silent --show-error --retry 15 --retry-delay 1 --retry-connrefused --retry-all-errors --max-time 60 \
+            curl --config - --silent --show-error --retry "${tries:-15}" --retry-delay 1 --retry-connrefused --retry-all-errors --max-time 60 \
                 --request "$1" --header 'Content-Type: application/json' --header "Idempotency-Key: $key" \
                 ${3:+--data "$3"} --output "$body" --write-out '%{http_code}' "$url$2"
     ) || return
@@ -92,8 +92,10 @@ heartbeats() {
 # Acts on messages in their order, one at a time, and acknowledges each after that. One that was not acknowledged comes
 # again, also after a crash of either side; so what is done for it has a key, and happens once.
 listen() {
+    # What fails is done again in the next turn.
+    tries=0
     while kill -0 $$ 2>/dev/null; do
-        message=$(request GET "$agent/messages?limit=1&wait=10") || return
+        message=$(request GET "$agent/messages?limit=1&wait=10") || { sleep 1 && continue; }
         [ "$message" != '[]' ] || continue
         message=${message#'['}
         number=${message#*'"number":'}
@@ -105,14 +107,14 @@ listen() {
             of=$(id_of "$message")
             # The text is JSON as it came, so it goes back as it is.
             request POST /api/runtime/messages "{$from, \"reply_to\": \"$of\", \"message\": \"Heard: $text\"}" \
-                "reply to $of" || return
+                "reply to $of" || { sleep 1 && continue; }
             ;;
         *)
             of=${message#*'"reply_to":"'}
             echo "$text" >"$folder/answer.${of%%'"'*}"
             ;;
         esac
-        request POST "$agent/messages/ack" "{\"up_to\": $number}" || return
+        request POST "$agent/messages/ack" "{\"up_to\": $number}" || sleep 1
     done
 }
 
@@ -174,7 +176,7 @@ trap cancel INT TERM
 heartbeats >/dev/null &
 beating=$!
 from="\"agent_id\": \"$id\", \"sender_type\": \"agent\", \"receiver_type\": \"user\""
-listen >/dev/null 2>&1 &
+(listen) >/dev/null 2>&1 &
 listening=$!
 trap 'kill "$beating" "$listening" 2>/dev/null || true; rm -rf "$folder"' EXIT
 

@@ -225,25 +225,18 @@ pub(crate) async fn follow(
     let mut last = seq.as_mut().map_or(0, |seq| *seq.borrow_and_update());
     let mut file = None;
     loop {
-        let until = match &mut seq {
-            Some(seq) => {
-                match timeout(KEPT, seq.changed()).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return,
-                    Err(_) => {
-                        file = None;
-                        if seq.changed().await.is_err() {
-                            return;
-                        }
-                    }
-                }
-                Some(*seq.borrow_and_update())
-            }
-            None => {
+        let until = if let Some(seq) = &mut seq {
+            let mut changed = timeout(KEPT, seq.changed()).await;
+            if changed.is_err() {
                 file = None;
-                sleep(INTERVAL).await;
-                None
+                changed = Ok(seq.changed().await);
             }
+            let Ok(Ok(())) = changed else { return };
+            Some(*seq.borrow_and_update())
+        } else {
+            file = None;
+            sleep(INTERVAL).await;
+            None
         };
         let Some(waits) = waits.upgrade() else { return };
         // Who comes after this asks after what is committed by now.
@@ -254,19 +247,16 @@ pub(crate) async fn follow(
         let path = database.clone();
         let kept = file.take();
         let looked = tokio::task::spawn_blocking(move || look(kept, &path, last, until)).await;
-        match looked {
-            Ok(Ok((kept, position, written_to))) => {
-                file = Some(kept);
-                last = position;
-                waits.wake(written_to);
-            }
+        if let Ok(Ok((kept, position, written_to))) = looked {
+            file = Some(kept);
+            last = position;
+            waits.wake(written_to);
+        } else {
             // What cannot be known here the component is asked, which says why.
-            _ => {
-                last = until.unwrap_or(last);
-                waits.wake(None);
-                drop(waits);
-                sleep(INTERVAL).await;
-            }
+            last = until.unwrap_or(last);
+            waits.wake(None);
+            drop(waits);
+            sleep(INTERVAL).await;
         }
     }
 }

@@ -346,15 +346,12 @@ fn page_to_agent(
         Condition::new("agent_id = ?", id),
         Condition::plain("receiver_type = 'agent'"),
     ];
-    let index = match query.filters.integer("after") {
-        Some(after) => {
-            conditions.push(Condition::new("number > ?", after));
-            "idx_chat_agent"
-        }
-        None => {
-            conditions.push(Condition::plain("delivered_at IS NULL"));
-            "idx_chat_undelivered"
-        }
+    let index = if let Some(after) = query.filters.integer("after") {
+        conditions.push(Condition::new("number > ?", after));
+        "idx_chat_agent"
+    } else {
+        conditions.push(Condition::plain("delivered_at IS NULL"));
+        "idx_chat_undelivered"
     };
     let select = Select {
         whole: &declaration.select(),

@@ -1,8 +1,9 @@
 //! Requests that wait for the messages to an agent: how soon they hear, what they cost, and what survives a kill.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection as Sqlite;
@@ -90,9 +91,9 @@ async fn from_answer_to_ear(server: &Server, path: &Path, by_sql: bool) -> Durat
             }
             at
         };
-        let ((heard, ear), answered) = tokio::join!(hears, answers);
-        assert_eq!(heard.as_array().unwrap().len(), 1);
-        assert_eq!(heard[0]["reply_to"], question["id"]);
+        let ((told, ear), answered) = tokio::join!(hears, answers);
+        assert_eq!(told.as_array().unwrap().len(), 1);
+        assert_eq!(told[0]["reply_to"], question["id"]);
         times.push(ear.saturating_duration_since(answered));
     }
     sqlite
@@ -231,39 +232,39 @@ async fn without_a_feed_they_hear_too() {
     );
 }
 
+const MESSAGES: usize = 150;
+
+/// The person says each once, however often it has to be sent.
+async fn says_all(address: Arc<Mutex<SocketAddr>>, agent: String) {
+    for number in 0..MESSAGES {
+        let body = message(&agent, &number.to_string()).to_string();
+        loop {
+            let now = *address.lock().unwrap();
+            let request = Request::new("POST", "/api/runtime/messages").json(body.clone());
+            let request = request.header("idempotency-key", &format!("message {number}"));
+            if let Ok(mut connection) = Connection::open(now).await
+                && let Ok(response) = connection.try_send(request).await
+                && response.status == 201
+            {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// The server is killed again and again, and the agent forgets at any point what it has not acknowledged. It acts on every
 /// message, in order, and never on one that it has acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_over_kills_and_nothing_acknowledged_comes_again() {
     const KILLS: usize = 5;
-    const MESSAGES: usize = 150;
     let folder = tempdir().unwrap();
     let path = folder.path().join("test.db");
     let mut server = Server::start(&path, &[]);
     let agent = agents(&mut server.connect().await, 1).await.remove(0);
-    let address = Arc::new(std::sync::Mutex::new(server.address()));
-    // The person says each once, however often it has to be sent.
-    let person = tokio::spawn({
-        let (address, agent) = (Arc::clone(&address), agent.clone());
-        async move {
-            for number in 0..MESSAGES {
-                let body = message(&agent, &number.to_string()).to_string();
-                loop {
-                    let now = *address.lock().unwrap();
-                    let request = Request::new("POST", "/api/runtime/messages").json(body.clone());
-                    let request = request.header("idempotency-key", &format!("message {number}"));
-                    if let Ok(mut connection) = Connection::open(now).await
-                        && let Ok(response) = connection.try_send(request).await
-                        && response.status == 201
-                    {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    });
+    let address = Arc::new(Mutex::new(server.address()));
+    let person = tokio::spawn(says_all(Arc::clone(&address), agent.clone()));
     // The agent acts, acknowledges every other time at once, and forgets the rest, as one that is killed.
     let listener = tokio::spawn({
         let (address, agent) = (Arc::clone(&address), agent.clone());
