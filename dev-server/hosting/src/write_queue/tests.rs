@@ -16,6 +16,8 @@ struct Numbers {
     folder: TempDir,
     pool: Arc<Pool>,
     commits: Arc<AtomicU64>,
+    /// Open throughout, so that no other one is the first or the last, which keeps all others out for a moment.
+    _kept: rusqlite::Connection,
 }
 
 impl Numbers {
@@ -37,6 +39,7 @@ impl Numbers {
             folder,
             pool,
             commits,
+            _kept: connection,
         }
     }
 
@@ -67,11 +70,12 @@ impl Numbers {
 
     /// Lets the `writers` go on as soon as all of them wait.
     async fn together<T: Send + 'static>(&self, first: Turn, mut writers: JoinSet<T>) -> Vec<T> {
+        let mut results = Vec::new();
         while self.pool.writers().waiting.load(Ordering::Relaxed) < writers.len() {
-            tokio::task::yield_now().await;
+            assert!(writers.try_join_next().is_none(), "one did not wait");
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         drop(first);
-        let mut results = Vec::new();
         while let Some(result) = writers.join_next().await {
             results.push(result.unwrap());
         }
