@@ -20,25 +20,23 @@ fn others(database: &Database) {
 
 #[tokio::test]
 async fn changes_of_others_do_not_show() {
-    let database = Database::new();
-    database.add("a", "planning");
-    let server = Server::serve(&database.path);
     let queries = [
         "mode=delta",
         "mode=delta&session_id=s",
         "mode=delta&status=planning",
     ];
     for query in queries {
+        let database = Database::new();
+        database.add("a", "planning");
+        let server = Server::serve(&database.path);
         let status = if query.contains("status") {
             "planning"
         } else {
             "executing"
         };
-        database.set("a", "planning");
         let mut socket = server.client(query).await;
         assert_eq!(socket.update().await.to_string(), "all: a=planning");
         let mut events = server.events(query).await;
-        events.expect("connection_ack").await;
         assert_eq!(events.update().await.to_string(), "all: a=planning");
         others(&database);
         database.run(
@@ -55,7 +53,6 @@ async fn changes_of_others_do_not_show() {
         let mut socket = server.client(&format!("{query}&since={}", seq - 9)).await;
         let update = socket.update().await;
         assert_eq!((update.to_string(), update.seq), expected, "{query}");
-        database.run("DELETE FROM orchestrator_chat", ());
     }
 }
 
