@@ -36,11 +36,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     migrate::at_start(config).await;
     pool.watch();
     let listener = server::bind(config).await?;
-    let maintenance = with_feed.then(|| {
-        let pool = Arc::clone(&pool);
-        let clock = Arc::clone(pool.lease_clock());
-        maintenance::start(config, clock, move |old| pool.say_old_entries(old))
-    });
+    let maintenance = with_feed.then(|| maintenance::start(config, Some(Arc::clone(&pool))));
     if let Some(maintenance) = &maintenance {
         tokio::task::block_in_place(|| maintenance.begun());
     }

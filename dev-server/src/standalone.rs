@@ -1,7 +1,5 @@
 //! `orchestrator feed`: the live feed by itself, beside a host of the components such as Spin.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use axum::Router;
 use http::{StatusCode, Uri};
@@ -24,8 +22,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
         migrate::at_start(config).await;
     }
     let listener = server::bind(config).await?;
-    // Whoever serves REST is another process, and cannot ask the clock.
-    let maintenance = maintenance::start(config, Arc::default(), |_| {});
+    // Whoever serves REST is another process, which knows nothing of this.
+    let maintenance = maintenance::start(config, None);
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
     let (route, _waker, _) =

@@ -8,6 +8,9 @@ use std::time::Duration;
 use database::Error;
 use database::lease_clock::LeaseClock;
 use database::native::{self, File};
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::time::timeout;
 
 use crate::folder_changes::FolderChanges;
 use crate::sqlite::{SHORT, Short};
@@ -18,12 +21,16 @@ use crate::write_queue::WriteQueue;
 const IDLE_CONNECTIONS: usize = 32;
 /// How often there is a look whether the file is still the same.
 const FILE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a read that takes long waits for a moment without any.
+const NO_LONG_READS: Duration = Duration::from_secs(5);
 
 /// The connections of this process to one file.
 pub struct Pool {
     path: PathBuf,
     short: Short,
     idle: Mutex<Vec<File>>,
+    /// Shared by the reads that take long.
+    long_reads: Arc<RwLock<()>>,
     writers: WriteQueue,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
     write_lock: WriteLock,
@@ -45,6 +52,7 @@ impl Pool {
             path: path.to_owned(),
             short,
             idle: Mutex::default(),
+            long_reads: Arc::default(),
             writers: WriteQueue::default(),
             committed: OnceLock::new(),
             write_lock: WriteLock::default(),
@@ -93,6 +101,25 @@ impl Pool {
     /// How many transactions were written.
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// Runs `job` while no read of this process is at work that takes long, and gives what it gives; `None` where they went on
+    /// for some seconds. Reads that turn out to take long meanwhile begin afterwards; all others go on. Blocks, so not on a
+    /// thread of `runtime`.
+    pub fn without_long_reads<T>(&self, runtime: &Runtime, job: impl FnOnce() -> T) -> Option<T> {
+        let alone = async { timeout(NO_LONG_READS, self.long_reads.write()).await };
+        let _alone = runtime.block_on(alone).ok()?;
+        Some(job())
+    }
+
+    /// The place of a read that takes long. One `inside` a transaction has begun, and waits for nothing.
+    pub(crate) async fn long_read(&self, inside: bool) -> Option<OwnedRwLockReadGuard<()>> {
+        let place = Arc::clone(&self.long_reads);
+        if inside {
+            place.try_read_owned().ok()
+        } else {
+            timeout(NO_LONG_READS, place.read_owned()).await.ok()
+        }
     }
 
     /// Takes the write lock and gives it back; false where another process has it.

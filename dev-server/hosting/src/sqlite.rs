@@ -197,7 +197,7 @@ async fn run_on(
             // Only who reads goes on, as it waits for nobody.
             Err(LOCKED.to_owned())
         } else {
-            let (done, outcome) = step(own, Arc::clone(&statement), pool.short()).await?;
+            let (done, outcome) = step(pool, own, Arc::clone(&statement)).await?;
             own = done;
             outcome
         };
@@ -247,20 +247,24 @@ fn is_boundary(own: &Own, sql: &str) -> bool {
 
 /// Runs the statement: one that only reads right here, which saves a quarter of a small request's time, unless it
 /// turns out to take long; any other on a thread that may block, as a commit waits for the disk.
-async fn step(mut own: Own, statement: Statement, short: Short) -> Result<(Own, Outcome), String> {
+async fn step(pool: &Pool, mut own: Own, statement: Statement) -> Result<(Own, Outcome), String> {
     if is_boundary(&own, &statement.0) {
         // Not to be interrupted and run again: an interrupted BEGIN may have begun.
         let outcome = execute(&own.file, &statement);
         return Ok((own, outcome));
     }
-    if own.turn.is_none()
-        && let Some(outcome) = step_shortly(&mut own.file, &statement, short)?
-    {
-        return Ok((own, outcome));
+    let mut place = None;
+    if own.turn.is_none() {
+        if let Some(outcome) = step_shortly(&mut own.file, &statement, pool.short())? {
+            return Ok((own, outcome));
+        }
+        let inside = !own.file.is_autocommit();
+        place = pool.long_read(inside).await;
     }
     let mut interrupt = Interrupt(Some(own.file.get_interrupt_handle()));
     let done = tokio::task::spawn_blocking(move || {
         let outcome = execute(&own.file, &statement);
+        drop(place);
         (own, outcome)
     })
     .await

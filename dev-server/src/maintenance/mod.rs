@@ -17,8 +17,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use database::lease_clock::LeaseClock;
 use database::{Connection, Error as DatabaseError};
+use hosting::Pool;
 use tracing::{debug, warn};
 
 use crate::config::Config;
@@ -45,13 +45,9 @@ pub(crate) struct Maintenance {
     begun: Receiver<()>,
 }
 
-/// Starts all jobs, among them the one that keeps the leases of `clock`. `say` is told how many log entries the retention is
-/// about to delete.
-pub(crate) fn start(
-    config: &Config,
-    clock: Arc<LeaseClock>,
-    say: impl Fn(i64) + Send + 'static,
-) -> Maintenance {
+/// Starts all jobs. Where this process has a `pool` too, its requests learn when the database could last be written and how
+/// many log entries are about to be deleted, and its long reads make room for a checkpoint. Inside a runtime.
+pub(crate) fn start(config: &Config, pool: Option<Arc<Pool>>) -> Maintenance {
     let (is_begun, begun) = channel();
     let mut maintenance = Maintenance {
         stopping: Arc::default(),
@@ -60,7 +56,8 @@ pub(crate) fn start(
     };
     let path = &config.database_path;
     let mut start = |name, step| maintenance.start(path, name, step);
-    let mut reaper = reaper::Reaper::of(clock);
+    let clock = pool.as_ref().map(|pool| Arc::clone(pool.lease_clock()));
+    let mut reaper = reaper::Reaper::of(clock.unwrap_or_default());
     start(
         "the reaper",
         on_connection(move |db| {
@@ -79,12 +76,17 @@ pub(crate) fn start(
         "the change log's pruning",
         on_connection(move |db| change_log::step(db, keep)),
     );
-    let mut log = write_ahead_log::WriteAheadLog::of(path);
+    let mut log = write_ahead_log::WriteAheadLog::of(path, pool.clone());
     start(
         "the checkpoints",
         Box::new(move |file: &DatabaseFile| log.step(file)),
     );
     if let Some(days) = config.retention_days {
+        let say = move |old| {
+            if let Some(pool) = &pool {
+                pool.say_old_entries(old);
+            }
+        };
         let mut retention = retention::Retention::new(days, say);
         start(
             "the retention of log entries",

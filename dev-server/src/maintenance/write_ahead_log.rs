@@ -1,13 +1,18 @@
 //! Keeps the write-ahead log short.
 //!
 //! SQLite moves the log into the file by itself, but begins it anew only at a moment when nobody reads, and never makes it
-//! shorter. So after one long reader it stays as large as it was.
+//! shorter. So after one long reader it stays as large as it was, and while readers overlap it grows. Our own are held up for
+//! it where they take long; those of other processes cannot be.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hosting::Pool;
+use tokio::runtime::Handle;
 use tracing::warn;
 
+use super::PAUSE;
 use crate::database_file::{DatabaseFile, Error};
 
 /// How often there is a look.
@@ -17,18 +22,28 @@ const SHORT: u64 = 24 << 20;
 /// From how many bytes on somebody who reads for long is complained of.
 const LONG: u64 = 256 << 20;
 
+/// How often it is tried while they are held up.
+const TRIES: u32 = 5;
+/// How long they are left alone after that did not help.
+const IN_VAIN: Duration = Duration::from_secs(15);
+
 /// The state of the job.
 pub(super) struct WriteAheadLog {
     path: PathBuf,
     is_said: bool,
+    /// Who reads in this process.
+    readers: Option<(Arc<Pool>, Handle)>,
+    in_vain: Option<Instant>,
 }
 
 impl WriteAheadLog {
-    /// That of the database at `path`.
-    pub(super) fn of(path: &Path) -> Self {
+    /// That of the database at `path`, which `readers` of this process read.
+    pub(super) fn of(path: &Path, readers: Option<Arc<Pool>>) -> Self {
         Self {
             path: path.to_owned(),
             is_said: false,
+            readers: readers.map(|pool| (pool, Handle::current())),
+            in_vain: None,
         }
     }
 
@@ -40,7 +55,25 @@ impl WriteAheadLog {
             return Ok(INTERVAL);
         }
         let start = Instant::now();
-        let is_empty = file.empty_log()?;
+        let mut is_empty = file.empty_log()?;
+        let is_in_vain = self.in_vain.is_some_and(|last| last.elapsed() < IN_VAIN);
+        if let Some((pool, runtime)) = &self.readers
+            && !is_empty
+            && !is_in_vain
+        {
+            let emptied = pool.without_long_reads(runtime, || {
+                // What still reads is short, and so soon leaves a moment without.
+                for _ in 1..TRIES {
+                    if file.empty_log()? {
+                        return Ok(true);
+                    }
+                    std::thread::sleep(PAUSE);
+                }
+                file.empty_log()
+            });
+            is_empty = emptied.transpose()?.unwrap_or(false);
+            self.in_vain = (!is_empty).then(Instant::now);
+        }
         if !is_empty && size > LONG && !self.is_said {
             self.is_said = true;
             warn!(

@@ -1,8 +1,10 @@
-//! Statements that are interrupted, by the clock or as their request is gone, leave no transaction open.
+//! Statements that are interrupted, by the clock or as their request is gone, leave no transaction open; and those that take
+//! long make room.
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
 
 use super::*;
@@ -123,4 +125,31 @@ async fn requests_that_are_dropped_leave_no_transaction_open() {
     }
     assert!(finished > 0 && finished < 8 * REQUESTS, "{finished} of all");
     is_at_rest(&pool).await;
+}
+
+/// A read that takes long begins after a moment without any; who writes waits for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_reads_make_room_and_nobody_else_does() {
+    let (_folder, path) = database();
+    let pool = impatient(&path, 1);
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let (alone, runtime) = (Arc::clone(&pool), Runtime::current());
+    let job = tokio::task::spawn_blocking(move || {
+        alone.without_long_reads(&runtime, || {
+            begun.send(()).expect("somebody waits");
+            ends.recv().expect("somebody ends it");
+        })
+    });
+    has_begun.await.expect("it begins");
+    let reader = Arc::clone(&pool);
+    let read = tokio::spawn(async move { run(&mut Handle::new(reader), "SELECT n FROM t").await });
+    let mut writer = Handle::new(Arc::clone(&pool));
+    run(&mut writer, "UPDATE t SET n = n + 1")
+        .await
+        .expect("writes");
+    assert!(!read.is_finished());
+    end.send(()).expect("it waits");
+    assert_eq!(job.await.expect("no panic"), Some(()));
+    read.await.expect("no panic").expect("reads");
 }
