@@ -301,13 +301,20 @@ async fn nothing_is_lost_over_kills_and_nothing_acknowledged_comes_again() {
                 let Some(last) = heard.last().filter(|_| turn % 2 == 0) else {
                     continue;
                 };
+                // An acknowledgement whose answer was lost may have been made: it is sent until it is answered.
                 let body = json!({"up_to": last["number"]}).to_string();
-                let request = Request::new("POST", format!("{path}/ack")).json(body);
-                if let Ok(answer) = connection.try_send(request).await
-                    && answer.status == 200
-                {
-                    acknowledged.extend(texts);
+                loop {
+                    let now = *address.lock().unwrap();
+                    let request = Request::new("POST", format!("{path}/ack")).json(body.clone());
+                    if let Ok(mut connection) = Connection::open(now).await
+                        && let Ok(answer) = connection.try_send(request).await
+                        && answer.status == 200
+                    {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
+                acknowledged.extend(texts);
             }
             (acted, acknowledged)
         }
