@@ -146,7 +146,8 @@ impl Crew {
                 }
             }));
         }
-        for path in crew.agents.iter().take(5).filter(|_| reads_too).cloned() {
+        let read_too = if reads_too { 5 } else { 0 };
+        for path in crew.agents[..read_too].to_vec() {
             let mut connection = server.connect().await;
             let is_over = Arc::clone(&is_over);
             crew.tasks.push(tokio::spawn(async move {
