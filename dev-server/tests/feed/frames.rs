@@ -321,15 +321,16 @@ async fn what_changes_nothing_gives_no_frame() {
         (),
     );
     database.set("a", "executing");
+    // The change of the definition has a number too.
     let next = client.update().await;
     assert_eq!(
         (next.to_string(), next.seq),
-        ("a=executing".to_owned(), seq + 1)
+        ("a=executing".to_owned(), seq + 2)
     );
     let second = list.update().await;
     assert_eq!(
         (second.to_string(), second.seq),
-        ("a=executing".to_owned(), first.seq + 1)
+        ("a=executing".to_owned(), first.seq + 2)
     );
 }
 

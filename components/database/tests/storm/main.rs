@@ -131,6 +131,34 @@ fn is_logged(connection: &Connection, after: &str) {
         )
         .unwrap();
     assert_eq!(unnumbered, 0, "{after}");
+    definitions_are_logged(connection, after);
+}
+
+/// Who has followed the change log has the definitions as they are told, and heard of no change twice.
+#[track_caller]
+fn definitions_are_logged(connection: &Connection, after: &str) {
+    let rows = |sql: &str| -> Vec<(String, String, String)> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let mut followed = BTreeMap::new();
+    for (id, op, json) in rows(
+        "SELECT entity_id, op, payload FROM change_log WHERE entity = 'definition' ORDER BY seq",
+    ) {
+        if op == "delete" {
+            assert!(followed.remove(&id).is_some(), "{id} {json} {after}");
+        } else {
+            let before = followed.insert(id, json.clone());
+            assert_ne!(before.as_deref(), Some(&*json), "{after}");
+        }
+    }
+    let told = rows(
+        "SELECT CAST(id AS TEXT), '', json FROM orchestrator_agents \
+         JOIN definition_json ON definition_json.row = orchestrator_agents.rowid WHERE id IS NOT NULL",
+    );
+    let told = told.into_iter().map(|(id, _, json)| (id, json)).collect();
+    assert_eq!(followed, told, "{after}");
 }
 
 #[test]

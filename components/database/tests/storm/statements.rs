@@ -175,6 +175,7 @@ fn statement(random: &mut Random) -> String {
         ),
         40..46 => workflow(random),
         46..52 => message(random),
+        34 if random.below(2) == 0 => definition(random),
         _ => log(random),
     }
 }
@@ -255,6 +256,36 @@ fn message(random: &mut Random) -> String {
                 self::id(random, 'a', 12)
             )
         }
+    }
+}
+
+fn definition(random: &mut Random) -> String {
+    let (conflict, id, other) = (
+        random.pick(&CONFLICTS),
+        id(random, 'd', 4),
+        id(random, 'd', 4),
+    );
+    let number = random.below(4);
+    match random.below(6) {
+        0 => format!("UPDATE {conflict}orchestrator_agents SET id = {other} WHERE id = {id}"),
+        1 => format!(
+            "UPDATE {conflict}orchestrator_agents SET id = {other}, description = 'moved', name = 'Definition {number}' \
+             WHERE id = {id}"
+        ),
+        2 => format!(
+            "UPDATE {conflict}orchestrator_agents SET name = 'Definition {number}' WHERE id = {id}"
+        ),
+        3 => format!(
+            "UPDATE orchestrator_agents SET name = name, is_active = is_active WHERE id = {id}"
+        ),
+        4 => format!(
+            "INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ({id}, 'Definition {number}', 'planner') \
+             ON CONFLICT DO UPDATE SET description = 'again {number}', metadata = {}",
+            random.pick(&["NULL", "'{\"a\": 1}'", "'no JSON'", "x'7b7d'", "5"])
+        ),
+        _ => format!(
+            "UPDATE orchestrator_agents SET is_active = 1 - is_active WHERE id IN ({id}, {other})"
+        ),
     }
 }
 

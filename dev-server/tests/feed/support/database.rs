@@ -26,6 +26,16 @@ pub(crate) struct Change {
     pub(crate) after: Option<serde_json::Value>,
 }
 
+/// A row of the change log, whatever it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) seq: i64,
+    pub(crate) entity: String,
+    pub(crate) id: String,
+    /// The row as a frame has it, but for a deletion.
+    pub(crate) after: Option<serde_json::Value>,
+}
+
 /// `orchestrator migrate`: makes the database at `path`, or brings it up to date.
 pub(crate) fn migrate(path: &Path) {
     let output = server::command(path).arg("migrate").output().unwrap();
@@ -54,6 +64,11 @@ impl Database {
             ..Self::open(&path)
         };
         database.define("d", "Planner");
+        // The numbers of a test are those of its own changes.
+        database.transaction(&[
+            "DELETE FROM change_log",
+            "DELETE FROM sqlite_sequence WHERE name = 'change_log'",
+        ]);
         database
     }
 
@@ -142,8 +157,24 @@ impl Database {
     }
 
     /// The whole change log.
+    pub(crate) fn whole_log(&self) -> Vec<Logged> {
+        let sql = "SELECT seq, entity, entity_id, op, payload FROM change_log ORDER BY seq";
+        let mut statement = self.connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            let (op, payload): (String, String) = (row.get(3)?, row.get(4)?);
+            Ok(Logged {
+                seq: row.get(0)?,
+                entity: row.get(1)?,
+                id: row.get(2)?,
+                after: (op != "delete").then(|| serde_json::from_str(&payload).unwrap()),
+            })
+        });
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// The changes of agents.
     pub(crate) fn log(&self) -> Vec<Change> {
-        let sql = "SELECT seq, entity_id, op, payload FROM change_log ORDER BY seq";
+        let sql = "SELECT seq, entity_id, op, payload FROM change_log WHERE entity = 'agent' ORDER BY seq";
         let mut statement = self.connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| {
             let (op, payload): (String, String) = (row.get(2)?, row.get(3)?);
