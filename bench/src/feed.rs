@@ -43,17 +43,20 @@ pub(crate) async fn measure(folder: &Path) -> Result<String> {
     let mut rows = Vec::new();
     for clients in CLIENTS {
         eprintln!("feed with {clients} clients");
-        let latencies = latencies(&server, &database, clients, false).await?;
+        let latencies = latencies(&server, &database, clients, Told::Agents, false).await?;
         rows.push(row(&clients.to_string(), &latencies));
     }
+    eprintln!("feed with 100 clients that include log entries");
+    let logs = latencies(&server, &database, 100, Told::Logs, false).await?;
+    rows.push(row("100, of log entries", &logs));
     eprintln!("feed with 100 clients and one that does not read");
     let before = server.memory_mib()?;
-    let stalled = latencies(&server, &database, 100, true).await?;
+    let stalled = latencies(&server, &database, 100, Told::Agents, true).await?;
     let after = server.memory_mib()?;
     rows.push(row("100, and one that does not read", &stalled));
 
     let alone = idle(&server).await?;
-    let connected = connect_all(&server, 1000).await?;
+    let connected = connect_all(&server, 1000, Told::Agents).await?;
     let with_clients = idle(&server).await?;
     drop(connected);
     drop(server);
@@ -85,6 +88,22 @@ fn row(name: &str, latencies: &[Duration]) -> [String; 3] {
     [name.to_owned(), of(50), of(99)]
 }
 
+/// What is written and told.
+#[derive(Clone, Copy, PartialEq)]
+enum Told {
+    Agents,
+    Logs,
+}
+
+impl Told {
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Agents => "delta",
+            Self::Logs => "delta&include=logs",
+        }
+    }
+}
+
 type Client = WebSocketStream<TcpStream>;
 
 async fn connect(address: &str, mode: &str, buffer: Option<u32>) -> Result<Client> {
@@ -98,18 +117,18 @@ async fn connect(address: &str, mode: &str, buffer: Option<u32>) -> Result<Clien
     Ok(client)
 }
 
-async fn connect_all(server: &Server, clients: usize) -> Result<Vec<Client>> {
+async fn connect_all(server: &Server, clients: usize, told: Told) -> Result<Vec<Client>> {
     let mut connected = Vec::new();
     for _ in 0..clients {
-        let mut client = connect(&server.address, "delta", None).await?;
-        next_seq(&mut client).await?;
+        let mut client = connect(&server.address, told.mode(), None).await?;
+        next_number(&mut client, Told::Agents).await?;
         connected.push(client);
     }
     Ok(connected)
 }
 
-/// The number of the next `agent_update`.
-async fn next_seq(client: &mut Client) -> Result<i64> {
+/// The number of the next `agent_update`, or of the last entry in the next `log`.
+async fn next_number(client: &mut Client, told: Told) -> Result<i64> {
     #[derive(Deserialize)]
     struct Frame {
         r#type: String,
@@ -118,13 +137,19 @@ async fn next_seq(client: &mut Client) -> Result<i64> {
     #[derive(Deserialize)]
     struct Data {
         seq: Option<i64>,
+        log_id: Option<i64>,
     }
+    let kind = match told {
+        Told::Agents => "agent_update",
+        Told::Logs => "log",
+    };
     loop {
         let message = client.next().await.context("the feed closed")??;
         if let Message::Text(text) = message {
             let frame: Frame = serde_json::from_str(&text)?;
-            if frame.r#type == "agent_update" {
-                return frame.data.seq.context("a frame without its number");
+            if frame.r#type == kind {
+                let number = frame.data.log_id.or(frame.data.seq);
+                return number.context("a frame without its number");
             }
         }
     }
@@ -135,6 +160,7 @@ async fn latencies(
     server: &Server,
     database: &Path,
     clients: usize,
+    told: Told,
     with_stalled: bool,
 ) -> Result<Vec<Duration>> {
     let stalled = if with_stalled {
@@ -145,14 +171,14 @@ async fn latencies(
     let arrivals = Arc::new(Mutex::new(Vec::new()));
     let ready = Arc::new(Barrier::new(clients + 1));
     let mut tasks = JoinSet::new();
-    for mut client in connect_all(server, clients).await? {
+    for mut client in connect_all(server, clients, told).await? {
         let arrivals = Arc::clone(&arrivals);
         let ready = Arc::clone(&ready);
         tasks.spawn(async move {
             ready.wait().await;
             let mut own = Vec::with_capacity(CHANGES);
             while own.len() < CHANGES {
-                let seq = next_seq(&mut client).await?;
+                let seq = next_number(&mut client, told).await?;
                 own.push((seq, Instant::now()));
             }
             if let Ok(mut all) = arrivals.lock() {
@@ -163,7 +189,7 @@ async fn latencies(
     }
     ready.wait().await;
     let database = database.to_owned();
-    let commits = tokio::task::spawn_blocking(move || write(&database)).await??;
+    let commits = tokio::task::spawn_blocking(move || write(&database, told)).await??;
     while let Some(done) = tasks.join_next().await {
         done??;
     }
@@ -177,19 +203,25 @@ async fn latencies(
     Ok(latencies)
 }
 
-/// Changes an agent again and again, and gives when each change was committed.
-fn write(database: &Path) -> Result<HashMap<i64, Instant>> {
+/// Changes an agent again and again, or adds log entries, and gives when each change was committed.
+fn write(database: &Path, told: Told) -> Result<HashMap<i64, Instant>> {
+    let [statement, last] = match told {
+        Told::Agents => [
+            "UPDATE agents SET cost_usd = cost_usd + 0.01 WHERE id = ?1",
+            "SELECT max(seq) FROM change_log",
+        ],
+        Told::Logs => [
+            "INSERT INTO agent_logs (agent_id, log_type, message) VALUES (?1, 'milestone', 'x')",
+            "SELECT max(id) FROM agent_logs",
+        ],
+    };
     let connection = Connection::open(database)?;
     let agent = data::agent_id(data::BUSIEST);
     let mut commits = HashMap::new();
     for _ in 0..CHANGES {
-        connection.execute(
-            "UPDATE agents SET cost_usd = cost_usd + 0.01 WHERE id = ?1",
-            [&agent],
-        )?;
+        connection.execute(statement, [&agent])?;
         let at = Instant::now();
-        let seq = connection.query_row("SELECT max(seq) FROM change_log", [], |row| row.get(0))?;
-        commits.insert(seq, at);
+        commits.insert(connection.query_row(last, [], |row| row.get(0))?, at);
         std::thread::sleep(PAUSE);
     }
     Ok(commits)
