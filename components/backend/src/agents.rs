@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::response::NoContent;
+use database::change_log;
 use database::deletions::Owner;
 use database::{Constraint, Database, Error, List};
 use domain::words::AGENT_TYPE;
@@ -24,10 +25,7 @@ impl Resource for Definition {
             table: "orchestrator_agents",
             key: Some("created_time"),
         },
-        kept: Some(
-            "coalesce((SELECT json FROM definition_tellings WHERE key = orchestrator_agents.id), \
-             (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid))",
-        ),
+        kept: Some(change_log::DEFINITION),
         columns: &[
             Column::new(
                 "id",

@@ -11,6 +11,7 @@ use database::log_blocks::Log;
 use database::{Access, Condition, Connection, Database, Error, List};
 use domain::Timestamp;
 use domain::words::{LOG_LEVEL, LOG_TYPE};
+use feed_protocol::LOG_ENTRY;
 use http_api::routing::{Table, delete, get, path, post};
 use http_api::{
     ApiError, Declared, Field, FieldError, FromBody, Id, IdempotentBody, Input, Kind, ListQuery,
@@ -87,43 +88,28 @@ impl Resource for LogEntry {
         },
         kept: None,
         columns: &[
-            Column::new("id", Kind::integer(0, i64::MAX), "The number.", "1017"),
-            Column::new(
-                "agent_id",
-                Kind::TEXT,
+            Column::of(LOG_ENTRY[0], "The number.", "1017"),
+            Column::of(
+                LOG_ENTRY[1],
                 "The agent.",
                 r#""01a2069d-fa31-74b2-8d23-31f3ab3c2cfc""#,
             )
             .given(Create::Required),
-            Column::new(
-                "log_level",
-                Kind::Word(&LOG_LEVEL),
-                "How serious it is.",
-                r#""INFO""#,
-            )
-            .or(&["level"])
-            .given(Create::Word("INFO")),
-            Column::new(
-                "log_type",
-                Kind::Word(&LOG_TYPE),
-                "What it is about.",
-                r#""milestone""#,
-            )
-            .or(&["type"])
-            .given(Create::Required),
-            Column::new("message", Kind::TEXT, "What is reported.", r#""half way""#)
+            Column::of(LOG_ENTRY[2], "How serious it is.", r#""INFO""#)
+                .or(&["level"])
+                .given(Create::Word("INFO")),
+            Column::of(LOG_ENTRY[3], "What it is about.", r#""milestone""#)
+                .or(&["type"])
                 .given(Create::Required),
-            Column::new(
-                "details",
-                Kind::Json,
+            Column::of(LOG_ENTRY[4], "What is reported.", r#""half way""#).given(Create::Required),
+            Column::of(
+                LOG_ENTRY[5],
                 "What else is known of it.",
                 r#"{"percent": 50}"#,
             )
-            .nullable()
             .given(Create::Optional),
-            Column::new(
-                "created_at",
-                Kind::Time,
+            Column::of(
+                LOG_ENTRY[6],
                 "When it happened: now, but for an agent that kept it back.",
                 r#""2026-02-05T10:02:41.377Z""#,
             )

@@ -1,5 +1,7 @@
 //! The port for changes: what was changed since a number, and what there is now.
 //!
+//! Of log entries see [`crate::log_tail`].
+//!
 //! One implementation, over [`Connection`], for the live feed over WebSocket and over Server-Sent Events. Run several of
 //! these inside one transaction ([`crate::Database::read`]) to have them see the same log.
 
@@ -17,9 +19,43 @@ pub struct Position {
     pub database: String,
 }
 
-/// An agent as the feed tells it, and what it is found by.
+/// How a definition is told: as triggers keep it, and from its row where they do not yet.
+pub const DEFINITION: &str = "coalesce((SELECT json FROM definition_tellings WHERE key = orchestrator_agents.id), \
+     (SELECT json FROM definition_json WHERE row = orchestrator_agents.rowid))";
+/// The most rows of a snapshot, but for messages.
+pub const MOST_ROWS: usize = 1000;
+/// The most bytes of the rows of one kind in a snapshot, but for a single row that has more.
+const MOST_BYTES: usize = 8 << 20;
+
+/// What the log has changes of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Entity {
+    /// A running agent.
+    Agent,
+    /// A workflow.
+    Workflow,
+    /// A message.
+    Message,
+    /// A definition.
+    Definition,
+}
+
+impl Entity {
+    /// What the log calls it.
+    fn read(word: &str) -> Option<Self> {
+        Some(match word {
+            "agent" => Self::Agent,
+            "workflow" => Self::Workflow,
+            "message" => Self::Message,
+            "definition" => Self::Definition,
+            _ => return None,
+        })
+    }
+}
+
+/// A row as the feed tells it; of an agent also what it is found by, which others have not.
 #[derive(Debug)]
-pub struct ToldAgent {
+pub struct Told {
     /// Its id.
     pub id: String,
     /// Its session.
@@ -32,17 +68,19 @@ pub struct ToldAgent {
     pub json: String,
 }
 
-/// One change: of an agent, or of something else, which only takes its number.
+/// One change.
 #[derive(Debug)]
 pub struct Change {
     /// Its number.
     pub seq: i64,
-    /// Whether it is of an agent.
-    pub is_of_agent: bool,
-    /// The id of what was changed.
+    /// What it is of; `None` for what this version does not know.
+    pub entity: Option<Entity>,
+    /// The row's id.
     pub id: String,
-    /// The agent after the change; `None` where it was deleted.
-    pub agent: Option<ToldAgent>,
+    /// The session that the row is of, where it is no agent; `None` where it is of none, or nobody knows.
+    pub session_id: Option<String>,
+    /// The row after the change; `None` where it was deleted.
+    pub row: Option<Told>,
 }
 
 /// The columns that [`told`] reads, of a row with a `payload`.
@@ -55,8 +93,8 @@ macro_rules! told {
     };
 }
 
-fn told(row: &mut Row) -> Result<ToldAgent, Error> {
-    Ok(ToldAgent {
+fn told(row: &mut Row) -> Result<Told, Error> {
+    Ok(Told {
         id: row.text("id")?,
         session_id: row.text("session_id")?,
         status: row.text("status")?,
@@ -91,22 +129,25 @@ pub fn position(db: &dyn Connection) -> Result<Position, Error> {
 /// Those of the connection.
 pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error> {
     const SQL: &str = concat!(
-        "SELECT seq, entity_id, op, is_of_agent, ",
+        "SELECT seq, entity, entity_id, op, CASE entity WHEN 'workflow' THEN entity_id WHEN 'message' THEN \
+         (SELECT session_id FROM agents WHERE id = iif(json_valid(payload), json_extract(payload, '$.agent_id'), NULL)) \
+         END AS of_session, ",
         told!(),
-        " FROM (SELECT seq, entity_id, op, entity = 'agent' AS is_of_agent, iif(entity = 'agent', payload, '') AS payload \
-         FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2)"
+        " FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2"
     );
     let rows = as_many_as_fit(PAGE, |limit| db.execute(SQL, &[seq.into(), limit.into()]))?;
     let changes = rows
         .into_iter()
         .map(|mut row| {
-            let is_of_agent = row.boolean("is_of_agent")?;
-            let is_there = is_of_agent && row.text("op")? != "delete";
             Ok(Change {
                 seq: row.integer("seq")?,
-                is_of_agent,
+                entity: Entity::read(&row.text("entity")?),
                 id: row.text("entity_id")?,
-                agent: is_there.then(|| told(&mut row)).transpose()?,
+                session_id: row.optional_text("of_session")?,
+                row: match row.text("op")?.as_str() {
+                    "delete" => None,
+                    _ => Some(told(&mut row)?),
+                },
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -128,7 +169,7 @@ pub fn agents(
     session_id: Option<&str>,
     status: &[&'static str],
     limit: i64,
-) -> Result<Vec<ToldAgent>, Error> {
+) -> Result<Vec<Told>, Error> {
     macro_rules! agents {
         ($session:literal) => {
             concat!(
@@ -155,6 +196,97 @@ pub fn agents(
     })?;
     rows.into_iter().map(|mut row| told(&mut row)).collect()
 }
+
+/// What there is at one position in the log.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The position.
+    pub position: Position,
+    /// The agents, newest first.
+    pub agents: Vec<Told>,
+    /// The rows of each other kind that was asked for, as JSON.
+    pub others: Vec<(Entity, Vec<String>)>,
+    /// The number of the last log entry.
+    pub log_id: i64,
+}
+
+/// What there is: the newest agents ([`agents`]) and the rows of these kinds ([`rows`]). Inside a transaction.
+///
+/// # Errors
+/// Those of the connection.
+pub fn snapshot(
+    db: &dyn Connection,
+    session_id: Option<&str>,
+    status: &[&'static str],
+    others: &[Entity],
+) -> Result<Snapshot, Error> {
+    let most = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX);
+    Ok(Snapshot {
+        position: position(db)?,
+        agents: agents(db, session_id, status, most)?,
+        others: others
+            .iter()
+            .map(|entity| Ok((*entity, rows(db, *entity, session_id)?)))
+            .collect::<Result<_, Error>>()?,
+        log_id: crate::log_tail::last_id(db)?,
+    })
+}
+
+/// The rows of one kind that there are, newest first, as JSON: the newest [`MOST_ROWS`], or of messages those that wait and
+/// the newest 100; of one session, where that is given. Fewer where these have more than 8 MB.
+///
+/// # Errors
+/// Those of the connection.
+pub fn rows(
+    db: &dyn Connection,
+    entity: Entity,
+    session_id: Option<&str>,
+) -> Result<Vec<String>, Error> {
+    let sql = match entity {
+        Entity::Agent => return Ok(Vec::new()),
+        Entity::Workflow => WORKFLOWS.to_owned(),
+        Entity::Message => MESSAGES.to_owned(),
+        Entity::Definition => format!(
+            "SELECT {DEFINITION} AS payload FROM orchestrator_agents WHERE id IS NOT NULL AND (?1 IS NULL OR true) \
+             ORDER BY created_time DESC, rowid DESC LIMIT +?2 OFFSET +?3"
+        ),
+    };
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let left = i64::try_from(MOST_ROWS - rows.len()).unwrap_or(0);
+        let offset = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let some = as_many_as_fit(left.min(PAGE), |limit| {
+            db.execute(&sql, &[session_id.into(), limit.into(), offset.into()])
+        })?;
+        if some.is_empty() {
+            return Ok(rows);
+        }
+        for mut row in some {
+            let json = row.text("payload")?;
+            bytes += json.len();
+            if bytes > MOST_BYTES && !rows.is_empty() {
+                return Ok(rows);
+            }
+            rows.push(json);
+        }
+    }
+}
+
+const WORKFLOWS: &str = "SELECT (SELECT json FROM workflow_json WHERE row = ai_developer_workflows.rowid) AS payload \
+    FROM ai_developer_workflows WHERE id IS NOT NULL AND (?1 IS NULL OR id = ?1) \
+    ORDER BY created_time DESC, rowid DESC LIMIT +?2 OFFSET +?3";
+
+/// Those that wait are not delivered yet, or questions without an answer.
+const MESSAGES: &str = "SELECT (SELECT json FROM message_json WHERE message_json.row = chat.rowid) AS payload \
+    FROM orchestrator_chat AS chat WHERE id IS NOT NULL \
+    AND (?1 IS NULL OR agent_id IN (SELECT id FROM agents WHERE session_id = ?1)) AND rowid IN (\
+    SELECT rowid FROM (SELECT rowid FROM orchestrator_chat WHERE ?1 IS NULL \
+    OR agent_id IN (SELECT id FROM agents WHERE session_id = ?1) ORDER BY number DESC LIMIT 100) \
+    UNION SELECT rowid FROM orchestrator_chat WHERE receiver_type = 'agent' AND delivered_at IS NULL \
+    UNION SELECT rowid FROM orchestrator_chat AS question WHERE options IS NOT NULL \
+    AND NOT EXISTS (SELECT 1 FROM orchestrator_chat AS reply WHERE reply.reply_to = question.id)) \
+    ORDER BY number DESC, rowid DESC LIMIT +?2 OFFSET +?3";
 
 /// An agent that is lost, and told so, while nobody has written it down: no change of the log says it yet.
 #[derive(Debug)]
@@ -186,7 +318,7 @@ pub fn lost(db: &dyn Connection) -> Result<Vec<LostAgent>, Error> {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn told_at(db: &dyn Connection, rows: &[i64]) -> Result<(usize, Vec<ToldAgent>), Error> {
+pub fn told_at(db: &dyn Connection, rows: &[i64]) -> Result<(usize, Vec<Told>), Error> {
     const SQL: &str = concat!(
         "SELECT ",
         told!(),

@@ -15,6 +15,7 @@ mod error;
 pub mod lease_clock;
 pub mod leases;
 pub mod log_blocks;
+pub mod log_tail;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;

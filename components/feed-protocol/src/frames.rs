@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use database::change_log::{Entity, Told};
+use database::log_tail::LogFilter;
 use domain::Timestamp;
 use serde::Serialize;
 
-use crate::{Agent, Before, Change, Filter, HEARTBEAT};
+use crate::change::Shown;
+use crate::{Agent, Change, Entry, Filter, HEARTBEAT, address_after};
 
 /// A frame.
 #[derive(Debug)]
@@ -51,11 +54,14 @@ pub fn connection_ack(seq: i64, mode: &'static str, database: &str) -> Frame {
 }
 
 /// A sign of life. `live` is false while the database cannot be read, and what was sent may be out of date.
+/// `log_id` is the last log entry that the client has, where it is told of any.
 #[must_use]
-pub fn heartbeat(seq: i64, live: bool) -> Frame {
+pub fn heartbeat(seq: i64, log_id: Option<i64>, live: bool) -> Frame {
     #[derive(Serialize)]
     struct Data {
         seq: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log_id: Option<i64>,
         timestamp: Timestamp,
         live: bool,
     }
@@ -63,6 +69,7 @@ pub fn heartbeat(seq: i64, live: bool) -> Frame {
         "heartbeat",
         Data {
             seq,
+            log_id,
             timestamp: Timestamp::now(),
             live,
         },
@@ -93,41 +100,45 @@ pub fn error(detail: &str) -> Frame {
 /// A whole list, for the default mode.
 #[must_use]
 pub fn whole(list: &str, seq: i64) -> Frame {
-    agent_update(list, seq, "")
+    update(Entity::Agent, list, Some(seq), "")
 }
 
 /// A whole list, for the delta mode.
 #[must_use]
 pub fn snapshot(list: &str, seq: i64) -> Frame {
-    agent_update(list, seq, r#","snapshot":true,"removed":[]"#)
+    update(Entity::Agent, list, Some(seq), SNAPSHOT)
 }
 
-/// The frames of some changes under `filter`. A frame has an agent only once, so that statuses which followed each
-/// other quickly all arrive.
+/// A whole list of what is no agent. It has no `seq`: the client has a position once it has everything, which ends with
+/// the agents.
+#[must_use]
+pub fn snapshot_beside(entity: Entity, rows: &[String]) -> Frame {
+    update(entity, &format!("[{}]", rows.join(",")), None, SNAPSHOT)
+}
+
+const SNAPSHOT: &str = r#","snapshot":true,"removed":[]"#;
+
+/// The frames of some changes under `filter`, in their order. A frame has rows of one kind, and a row only once, so that
+/// statuses which followed each other quickly all arrive.
 #[must_use]
 pub fn delta(changes: &[Change], filter: &Filter) -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut part = Part::default();
     for change in changes {
-        let shown = change.after.as_ref().filter(|agent| filter.matches(agent));
-        let gone = match &change.before {
-            Before::Was(agent) => filter.matches(agent),
-            Before::Absent => false,
-            // The client may have had it.
-            Before::Unknown => true,
-        };
-        if shown.is_none() && !gone {
+        let Some((entity, shown)) = filter.shown(change) else {
             continue;
-        }
-        if part.ids.contains(&&*change.id) {
+        };
+        let is_full = part.entity != entity || part.ids.contains(&&*change.id);
+        if is_full && !part.ids.is_empty() {
             frames.push(part.frame());
             part = Part::default();
         }
+        part.entity = entity;
         part.ids.push(&change.id);
         part.seq = change.seq;
         match shown {
-            Some(agent) => part.agents.push(Arc::clone(agent)),
-            None => part.removed.push(&change.id),
+            Shown::Row(row) => part.rows.push(Arc::clone(row)),
+            Shown::Removed => part.removed.push(&change.id),
         }
     }
     if !part.ids.is_empty() {
@@ -136,33 +147,82 @@ pub fn delta(changes: &[Change], filter: &Filter) -> Vec<Frame> {
     frames
 }
 
-#[derive(Default)]
 struct Part<'a> {
+    entity: Entity,
     ids: Vec<&'a str>,
-    agents: Vec<Arc<Agent>>,
+    rows: Vec<Arc<Told>>,
     removed: Vec<&'a str>,
     seq: i64,
+}
+
+impl Default for Part<'_> {
+    fn default() -> Self {
+        Self {
+            entity: Entity::Agent,
+            ids: Vec::new(),
+            rows: Vec::new(),
+            removed: Vec::new(),
+            seq: 0,
+        }
+    }
 }
 
 impl Part<'_> {
     fn frame(&self) -> Frame {
         let removed = serde_json::to_string(&self.removed).unwrap_or_default();
         let rest = format!(r#","removed":{removed}"#);
-        agent_update(&array(&self.agents), self.seq, &rest)
+        update(self.entity, &array(&self.rows), Some(self.seq), &rest)
     }
 }
 
-/// Agents are JSON already, so the frame is put together rather than serialised.
-fn agent_update(agents: &str, seq: i64, rest: &str) -> Frame {
+/// Rows are JSON already, so the frame is put together rather than serialised.
+fn update(entity: Entity, rows: &str, seq: Option<i64>, rest: &str) -> Frame {
+    let timestamp = Timestamp::now();
+    let timestamp = timestamp.as_str();
+    let (kind, name) = match entity {
+        Entity::Agent => ("agent_update", "agents"),
+        Entity::Workflow => ("workflow_update", "workflows"),
+        Entity::Message => ("message", "messages"),
+        Entity::Definition => ("definition_update", "definitions"),
+    };
+    let position = seq.map_or_else(String::new, |seq| format!(r#","seq":{seq}"#));
+    let text = format!(
+        r#"{{"type":"{kind}","data":{{"{name}":{rows},"timestamp":"{timestamp}"{position}{rest}}}}}"#
+    );
+    Frame { text, seq }
+}
+
+/// The entries that `filter` means; `None` where there are none. `log_id` is the last entry that the client then has.
+#[must_use]
+pub fn log(entries: &[Entry], filter: &LogFilter, log_id: i64) -> Option<Frame> {
+    let meant = entries.iter().filter(|entry| entry.is_meant(filter));
+    let entries: Vec<&str> = meant.map(|entry| entry.json.as_str()).collect();
+    (!entries.is_empty()).then(|| log_frame(&entries.join(","), log_id, ""))
+}
+
+/// Where the log is, of which the client has yet to be told.
+#[must_use]
+pub fn log_position(log_id: i64) -> Frame {
+    log_frame("", log_id, "")
+}
+
+/// Says that `missed` entries after `after` are not sent, up to `log_id`, and where they are.
+#[must_use]
+pub fn log_missed(missed: i64, after: i64, log_id: i64, filter: &LogFilter) -> Frame {
+    let address = address_after(after, filter);
+    // A text always serialises.
+    let address = serde_json::to_string(&address).unwrap_or_default();
+    let rest = format!(r#","missed":{missed},"missed_url":{address}"#);
+    log_frame("", log_id, &rest)
+}
+
+fn log_frame(entries: &str, log_id: i64, rest: &str) -> Frame {
     let timestamp = Timestamp::now();
     let timestamp = timestamp.as_str();
     let text = format!(
-        r#"{{"type":"agent_update","data":{{"agents":{agents},"timestamp":"{timestamp}","seq":{seq}{rest}}}}}"#
+        r#"{{"type":"log","data":{{"entries":[{entries}],"timestamp":"{timestamp}","log_id":{log_id}{rest}}}}}"#
     );
-    Frame {
-        text,
-        seq: Some(seq),
-    }
+    Frame { text, seq: None }
 }
 
 /// A JSON array of agents.
@@ -175,6 +235,7 @@ pub fn array(agents: &[Arc<Agent>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Before;
 
     fn agent(id: &str, status: &str) -> Arc<Agent> {
         Arc::new(Agent {
@@ -189,7 +250,9 @@ mod tests {
     fn change(seq: i64, before: Option<&str>, after: Option<&str>) -> Change {
         Change {
             seq,
+            entity: Some(Entity::Agent),
             id: "a".into(),
+            session_id: None,
             before: before.map_or(Before::Absent, |status| Before::Was(agent("a", status))),
             after: after.map(|status| agent("a", status)),
         }
@@ -236,8 +299,8 @@ mod tests {
     #[test]
     fn an_agent_that_a_filter_lets_through_no_more_is_removed_once() {
         let filter = Filter {
-            session_id: None,
             status: vec!["executing"],
+            ..Filter::default()
         };
         let changes = [
             change(1, Some("planning"), Some("executing")),

@@ -1,16 +1,20 @@
-//! What the live feed says, and to whom: the frames of `docs/feed.md`, the agents in them, and what a client asks for.
+//! What the live feed says, and to whom: the frames of `docs/feed.md`, the rows in them, and what a client asks for.
 //!
 //! Two speak it: the native feed over WebSocket, from a picture in memory, and the component `runtime` as Server-Sent
 //! Events, from the change log. Nothing here reads a database or knows of a connection.
 
-mod agent;
+mod change;
 pub mod frames;
+mod include;
+mod log;
 mod parameters;
 
 use std::time::Duration;
 
-pub use agent::{Agent, Before, Change, Filter};
+pub use change::{Agent, Before, Change, Filter};
 pub use frames::Frame;
+pub use include::Include;
+pub use log::{Entry, LOG_ENTRY, MOST_MISSED, MissedLogs, address_after, log_columns};
 pub use parameters::{FeedQuery, Mode, Parameters};
 
 /// After how much silence a heartbeat is sent.

@@ -170,7 +170,7 @@ impl<T: Declared, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         Ok(Self {
-            input: Reader::of_query(&pairs).read(&T::fields())?,
+            input: Reader::of_query(&pairs).read_together(&T::fields(), T::conflicts)?,
             of: PhantomData,
         })
     }

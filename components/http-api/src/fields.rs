@@ -78,6 +78,12 @@ pub trait Declared {
 
     /// Its fields.
     fn fields() -> Vec<Field>;
+
+    /// What is wrong with fields that do not go together: the field, and a sentence. Of a query.
+    #[must_use]
+    fn conflicts(_: &Input) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
 }
 
 /// What was sent, in the form in which the database stores it: words as they are in the schema, times in UTC, JSON as text.
@@ -186,12 +192,28 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ApiError::Invalid`] with everything that is wrong.
-    pub fn read(mut self, fields: &[Field]) -> Result<Input, ApiError> {
+    pub fn read(self, fields: &[Field]) -> Result<Input, ApiError> {
+        self.read_together(fields, |_| Vec::new())
+    }
+
+    /// Reads all fields, and sees whether they go together ([`Declared::conflicts`]).
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] with everything that is wrong.
+    pub(crate) fn read_together(
+        mut self,
+        fields: &[Field],
+        conflicts: impl Fn(&Input) -> Vec<(&'static str, &'static str)>,
+    ) -> Result<Input, ApiError> {
         let mut input = Input::default();
         for field in fields {
             if let Some(value) = self.value(field) {
                 input.0.push((field.name, value));
             }
+        }
+        for (name, sentence) in conflicts(&input) {
+            let raw = self.values.get(name).copied().unwrap_or(self.whole);
+            self.note(name, raw, Violation("value_error", sentence.to_owned()));
         }
         if self.errors.is_empty() {
             Ok(input)

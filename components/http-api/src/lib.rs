@@ -22,6 +22,7 @@ mod service;
 mod settings;
 #[cfg(target_family = "wasm")]
 pub mod spin;
+pub mod telling;
 mod version;
 
 use axum::response::{IntoResponse as _, Response};
@@ -34,7 +35,7 @@ pub use fields::{Declared, Field, Input, Presence, Reader};
 pub use hosts::Hosts;
 pub use idempotency::{IdempotentBody, StoredResponse};
 pub use kind::Kind;
-pub use page::{List, ListQuery, Listed, Order, PageOf};
+pub use page::{List, ListQuery, Listed, Order, PageOf, rows_after};
 pub use service::Api;
 pub use settings::Settings;
 pub use version::{IfMatch, Told};

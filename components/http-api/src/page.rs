@@ -126,6 +126,29 @@ fn list(path: &str, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
     query.finish()
 }
 
+/// The address of the rows that come after `position`, oldest first, in the list at `path` with these filters.
+#[must_use]
+pub fn rows_after(
+    path: &str,
+    filters: &[(&str, &str)],
+    limit: usize,
+    position: &[Value],
+) -> String {
+    let pairs: Vec<_> = [("order", "asc")]
+        .iter()
+        .chain(filters)
+        .map(|(name, value)| (Cow::Borrowed(*name), Cow::Borrowed(*value)))
+        .collect();
+    next(&list(path, &pairs), limit, position)
+}
+
+/// The address of the page of `list` after `position`.
+fn next(list: &str, limit: usize, position: &[Value]) -> String {
+    let cursor = cursor::encode(list, position);
+    let separator = if list.ends_with('?') { "" } else { "&" };
+    format!("{list}{separator}limit={limit}&cursor={cursor}")
+}
+
 /// A page of rows of `R` as they are told.
 pub struct PageOf<R> {
     /// A JSON array.
@@ -190,12 +213,9 @@ impl<T> ListQuery<T> {
     /// The answer with these rows.
     #[must_use]
     pub fn answer<R>(&self, page: PageOf<R>) -> List<R> {
-        let next = page.next.map(|position| {
-            let Self { list, limit, .. } = self;
-            let cursor = cursor::encode(list, &position);
-            let separator = if list.ends_with('?') { "" } else { "&" };
-            format!("{list}{separator}limit={limit}&cursor={cursor}")
-        });
+        let next = page
+            .next
+            .map(|position| next(&self.list, self.limit, &position));
         List {
             json: page.json,
             next,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use database::change_log::Entity;
 use feed_protocol::{Agent, Before, Change, Filter, LONGEST_LIST};
 
 /// All agents, newest last.
@@ -12,6 +13,8 @@ pub(super) struct AgentIndex {
     pub(super) database: Arc<str>,
     /// The last change that it has.
     pub(super) seq: i64,
+    /// The last one of them that was of an agent, or where the index began.
+    pub(super) agents_seq: i64,
     by_age: ByAge,
     by_id: HashMap<Arc<str>, Arc<Agent>>,
     /// Those of each session.
@@ -26,6 +29,7 @@ impl AgentIndex {
         let mut index = Self {
             database,
             seq,
+            agents_seq: seq,
             ..Self::default()
         };
         for agent in agents {
@@ -34,12 +38,13 @@ impl AgentIndex {
         index
     }
 
-    /// Takes a change in, and notes in it what was before.
+    /// Takes a change in, and notes in it what was before. Of what is no agent nothing is kept.
     pub(super) fn apply(&mut self, change: &mut Change) {
         self.seq = change.seq;
-        if !change.is_of_agent() {
+        if change.entity != Some(Entity::Agent) {
             return;
         }
+        self.agents_seq = change.seq;
         change.before = self.take(&change.id).map_or(Before::Absent, Before::Was);
         if let Some(agent) = &change.after {
             self.put(Arc::clone(agent));
@@ -85,6 +90,8 @@ impl AgentIndex {
 
 #[cfg(test)]
 mod tests {
+    use feed_protocol::Include;
+
     use super::*;
 
     fn agent(id: &str, started_at: &str, status: &str) -> Agent {
@@ -100,7 +107,9 @@ mod tests {
     fn change(seq: i64, id: &str, after: Option<Agent>) -> Change {
         Change {
             seq,
+            entity: Some(Entity::Agent),
             id: id.into(),
+            session_id: None,
             before: Before::Unknown,
             after: after.map(Arc::new),
         }
@@ -124,9 +133,9 @@ mod tests {
     fn the_newest_come_first() {
         let all = Filter::default();
         assert_eq!(ids(&index(), &all), ["c", "b", "a"]);
-        let planning = Filter::new(None, vec!["planning"]);
+        let planning = Filter::new(None, vec!["planning"], Include::default());
         assert_eq!(ids(&index(), &planning), ["b", "a"]);
-        let elsewhere = Filter::new(Some("t".to_owned()), vec![]);
+        let elsewhere = Filter::new(Some("t".to_owned()), vec![], Include::default());
         assert_eq!(ids(&index(), &elsewhere), [""; 0]);
     }
 

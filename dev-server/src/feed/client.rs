@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed_protocol::{HEARTBEAT, LIST_INTERVAL, Mode, Parameters, frames};
+use feed_protocol::{HEARTBEAT, LIST_INTERVAL, MissedLogs, Mode, Parameters, frames};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
 use super::Feed;
-use super::hub::Event;
+use super::hub::{Event, LogBatch};
 use super::source::Source;
 use super::upgrade::{Socket, send_text};
 use crate::database_file::Error;
@@ -26,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(75);
 const STALL: Duration = Duration::from_secs(30);
 /// How long a close frame may take.
 const CLOSE: Duration = Duration::from_secs(1);
+/// How long a client that needs the database waits before it tries again.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Why a client's task ends: the close code and its reason. `None` where there is nobody left to tell.
 type CloseReason = Option<(CloseCode, &'static str)>;
@@ -45,8 +47,12 @@ pub(super) struct Client {
     socket: Socket,
     parameters: Parameters,
     live: watch::Receiver<bool>,
+    /// The database that the client's positions are of; empty until that is known.
+    database: Arc<str>,
     /// The last change that the client has.
     seq: i64,
+    /// The last log entry that the client has, where it is told of any and knows where it begins.
+    log_id: Option<i64>,
     heartbeat: Instant,
     heard: Instant,
     pings: Interval,
@@ -65,6 +71,8 @@ impl Client {
             live: feed.hub.live(),
             feed,
             socket,
+            database: Arc::default(),
+            log_id: parameters.logs.as_ref().and(parameters.log_since),
             parameters,
             seq: 0,
             heartbeat: now + HEARTBEAT,
@@ -123,12 +131,23 @@ impl Client {
     /// The delta mode: each change, once and in order.
     async fn serve_changes(&mut self) -> Result<(), CloseReason> {
         self.acknowledge("delta").await?;
+        // Before anything is read, so that nothing lies between what is read and what comes.
+        let mut logs = self.follow_logs();
         let mut ring = match self.parameters.since {
             Some(since) => self.resume(since).await?,
             None => self.snapshot().await?,
         };
+        if !self.send_missed_logs(0).await? {
+            ring = self.resync("that log entry is not in the log").await?;
+        }
         loop {
             tokio::select! {
+                batch = next_logs(&mut logs) => match batch {
+                    Ok(batch) => self.send_logs(&batch).await?,
+                    // The next batch says after which number it comes.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return Err(STOPPING),
+                },
                 event = ring.recv() => match event {
                     Ok(Event::Changes(batch)) => {
                         if batch.last_seq() > self.seq {
@@ -182,11 +201,131 @@ impl Client {
 
     /// Sends all that the client wants to see, and gives a place in the ring from there on.
     async fn snapshot(&mut self) -> Result<broadcast::Receiver<Event>, CloseReason> {
+        if !self.parameters.filter.include.is_empty() {
+            return self.snapshot_of_all().await;
+        }
         let (ring, _, _) = self.feed.hub.join();
         let (list, seq) = self.feed.hub.list(&self.parameters.filter);
         self.seq = seq;
         self.send(frames::snapshot(&list, seq).text).await?;
         Ok(ring)
+    }
+
+    /// The same where that is more than agents, of which the index has nothing: from the database, at one position. It ends
+    /// with the agents, and only these say the position, so that a client which was cut off does not take a part for all.
+    async fn snapshot_of_all(&mut self) -> Result<broadcast::Receiver<Event>, CloseReason> {
+        loop {
+            let (ring, place, known) = self.feed.hub.join();
+            let filter = self.parameters.filter.clone();
+            let read = with_source(self.feed.clone(), move |source| source.snapshot(&filter));
+            match read.await? {
+                // Else the poller has not noticed yet that the file is another.
+                Ok(snapshot)
+                    if *snapshot.position.database == *known && snapshot.position.seq >= place =>
+                {
+                    self.enter(known);
+                    if self.parameters.logs.is_some() && self.log_id.is_none() {
+                        self.log_id = Some(snapshot.log_id);
+                        self.send(frames::log_position(snapshot.log_id).text)
+                            .await?;
+                    }
+                    for (entity, rows) in snapshot.others {
+                        self.send(frames::snapshot_beside(entity, &rows).text)
+                            .await?;
+                    }
+                    let agents: Vec<_> = snapshot.agents.into_iter().map(Arc::new).collect();
+                    self.seq = snapshot.position.seq;
+                    let list = frames::array(&agents);
+                    self.send(frames::snapshot(&list, self.seq).text).await?;
+                    return Ok(ring);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!("a client waits for the database: {error}"),
+            }
+            self.pause().await?;
+        }
+    }
+
+    /// Takes the client's positions for those of this database. Where they are of another, it has none among the log entries.
+    fn enter(&mut self, database: Arc<str>) {
+        if !self.database.is_empty() && self.database != database {
+            self.log_id = None;
+        }
+        self.database = database;
+    }
+
+    /// Waits before the database is tried again.
+    async fn pause(&mut self) -> Result<(), CloseReason> {
+        let end = Instant::now() + RETRY;
+        loop {
+            tokio::select! {
+                () = sleep_until(end) => return Ok(()),
+                event = self.next() => self.handle(event).await?,
+            }
+        }
+    }
+
+    /// A place among the log entries that come, where the client wants any.
+    fn follow_logs(&self) -> Option<broadcast::Receiver<Arc<LogBatch>>> {
+        let wanted = self.parameters.logs.as_ref();
+        wanted.map(|_| self.feed.hub.follow_logs())
+    }
+
+    /// Sends what the client wants of a batch, and before that what it missed.
+    async fn send_logs(&mut self, batch: &LogBatch) -> Result<(), CloseReason> {
+        // Of another database: a snapshot follows.
+        if batch.database != self.database {
+            return Ok(());
+        }
+        if self.log_id.is_none_or(|id| id < batch.after)
+            && !self.send_missed_logs(batch.after).await?
+        {
+            return Ok(());
+        }
+        let (Some(filter), Some(id)) = (&self.parameters.logs, self.log_id) else {
+            return Ok(());
+        };
+        if batch.last > id {
+            let frame = batch.frame_after(id, filter);
+            self.log_id = Some(batch.last);
+            if let Some(frame) = frame {
+                self.send(frame).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the log entries that the client missed, from the database, at least up to the number `until`, where that is
+    /// not 0. Where they are too many, it says so. Gives false where the client's position is void; then it has none.
+    async fn send_missed_logs(&mut self, until: i64) -> Result<bool, CloseReason> {
+        let Some(filter) = self.parameters.logs.clone() else {
+            return Ok(true);
+        };
+        loop {
+            let (id, wanted) = (self.log_id, filter.clone());
+            let read = with_source(self.feed.clone(), move |source| match id {
+                Some(id) => source.missed_logs(id, &wanted),
+                None => Ok(MissedLogs::at_the_end(source.last_log_id()?)),
+            });
+            let missed = match read.await? {
+                Ok(missed) => missed,
+                Err(error) => {
+                    tracing::debug!("a client waits for the database: {error}");
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            self.log_id = (!missed.is_void).then_some(missed.log_id);
+            if missed.is_void {
+                return Ok(false);
+            }
+            if let Some(frame) = missed.frame {
+                self.send(frame.text).await?;
+            }
+            if missed.is_all || until > 0 && missed.log_id >= until {
+                return Ok(true);
+            }
+        }
     }
 
     async fn resync(&mut self, reason: &str) -> Result<broadcast::Receiver<Event>, CloseReason> {
@@ -199,25 +338,18 @@ impl Client {
     async fn resume(&mut self, since: i64) -> Result<broadcast::Receiver<Event>, CloseReason> {
         let database = self.parameters.database.as_deref();
         if database.is_some_and(|database| *database != *self.feed.hub.database()) {
+            self.log_id = None;
             return self.resync("this is another database").await;
         }
         self.seq = since;
-        let resumes = self.feed.resumes.clone();
-        let path = self.feed.database_path.clone();
         let mut of: Option<Arc<str>> = None;
         let mut joined = None;
         loop {
             let seq = self.seq;
-            let path = Arc::clone(&path);
-            // Neither the turn nor the connection is kept while the client reads, who may be slow: an open connection
-            // would keep a file from being replaced. The semaphore is never closed.
-            let turn = resumes.acquire().await.map_err(|_| STOPPING)?;
-            let page = blocking(move || {
-                let source = Source::open(&path)?;
-                Ok((source.changes(seq)?, Arc::<str>::from(source.database())))
+            let page = with_source(self.feed.clone(), move |source| {
+                Ok((source.changes(seq)?, source.database()))
             });
-            let page = page.await;
-            drop(turn);
+            let page = page.await?;
             let (changes, database) = match page {
                 Ok((Some(changes), database)) => (changes, database),
                 Ok((None, _)) => return self.resync("that position is not in the log").await,
@@ -238,7 +370,10 @@ impl Client {
             }
             // Once at the log's end, take a place in the ring, and read on up to that place.
             match joined.take() {
-                Some((ring, place)) if self.seq >= place => return Ok(ring),
+                Some((ring, place)) if self.seq >= place => {
+                    self.enter(database);
+                    return Ok(ring);
+                }
                 Some(place) => joined = Some(place),
                 None if whole => {
                     let (ring, place, known) = self.feed.hub.join();
@@ -246,6 +381,7 @@ impl Client {
                         return self.resync("the database was opened anew").await;
                     }
                     if self.seq >= place {
+                        self.enter(database);
                         return Ok(ring);
                     }
                     joined = Some((ring, place));
@@ -305,7 +441,8 @@ impl Client {
 
     async fn send_heartbeat(&mut self) -> Result<(), CloseReason> {
         let live = *self.live.borrow_and_update();
-        self.send(frames::heartbeat(self.seq, live).text).await
+        self.send(frames::heartbeat(self.seq, self.log_id, live).text)
+            .await
     }
 
     async fn ping(&mut self) -> Result<(), CloseReason> {
@@ -323,6 +460,16 @@ impl Client {
     }
 }
 
+/// The next log entries; never, where the client wants none.
+async fn next_logs(
+    logs: &mut Option<broadcast::Receiver<Arc<LogBatch>>>,
+) -> Result<Arc<LogBatch>, broadcast::error::RecvError> {
+    match logs {
+        Some(logs) => logs.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Sends, unless the client does not read.
 async fn in_time(
     sending: impl Future<Output = Result<(), SocketError>>,
@@ -332,6 +479,17 @@ async fn in_time(
         Ok(Err(_)) => Err(None),
         Err(_) => Err(STALLED),
     }
+}
+
+/// Runs a job on the database, in its turn. Neither the turn nor the connection is kept while a client reads, who may be
+/// slow: an open connection would keep a file from being replaced.
+async fn with_source<T: Send + 'static>(
+    feed: Feed,
+    job: impl FnOnce(&Source) -> Result<T, Error> + Send + 'static,
+) -> Result<Result<T, Error>, CloseReason> {
+    // The semaphore is never closed.
+    let _turn = feed.resumes.acquire().await.map_err(|_| STOPPING)?;
+    Ok(blocking(move || job(&Source::open(&feed.database_path)?)).await)
 }
 
 async fn blocking<T: Send + 'static>(

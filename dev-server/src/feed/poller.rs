@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use feed_protocol::Entry;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::database_file::Error;
 
-use super::hub::Hub;
+use super::hub::{Hub, LogBatch};
 use super::source::Source;
 
 /// How often the thread looks whether another process has committed, while there are commits.
@@ -66,6 +67,15 @@ struct Thread {
     complaint: Option<String>,
 }
 
+/// How far the log entries are handed on.
+#[derive(Default)]
+struct Logs {
+    /// The last one that was; `None` while nobody wants any.
+    id: Option<i64>,
+    /// Whether there may be more.
+    are_due: bool,
+}
+
 impl Thread {
     fn run(mut self) {
         let start = Instant::now();
@@ -93,11 +103,19 @@ impl Thread {
         let mut source = Source::open(&self.database)?;
         let mut seq = self.load(&mut source)?;
         let mut seen = None;
+        let mut logs = Logs::default();
         let mut changed = Instant::now();
         loop {
             let start = Instant::now();
             source.check_file()?;
-            match self.look(&mut source, &mut seq, &mut seen) {
+            let looked = self
+                .look(&mut source, &mut seq, &mut seen)
+                .and_then(|news| {
+                    logs.are_due |= news;
+                    self.look_at_logs(&source, &mut logs)?;
+                    Ok(news)
+                });
+            match looked {
                 Ok(news) => {
                     self.recovered();
                     if news {
@@ -146,6 +164,37 @@ impl Thread {
         }
         *seen = Some(version);
         Ok(true)
+    }
+
+    /// Hands on the log entries that are new, as long as anybody wants them, and at first where the log is.
+    fn look_at_logs(&self, source: &Source, logs: &mut Logs) -> Result<(), Error> {
+        if !self.hub.wants_logs() {
+            logs.id = None;
+            return Ok(());
+        }
+        let Some(id) = &mut logs.id else {
+            let last = source.last_log_id()?;
+            logs.id = Some(last);
+            self.hand_on(source, last, Vec::new());
+            return Ok(());
+        };
+        while logs.are_due {
+            let entries = source.logs(*id)?;
+            match entries.last().map(|entry| entry.id) {
+                Some(newest) => {
+                    self.hand_on(source, *id, entries);
+                    *id = newest;
+                }
+                None => logs.are_due = false,
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_on(&self, source: &Source, after: i64, entries: Vec<Entry>) {
+        let database = source.database();
+        self.hub
+            .publish_logs(LogBatch::new(database, after, entries));
     }
 
     /// Makes the index anew and gives its position.

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use database::change_log::{self, Position};
+use database::change_log::{self, Position, Snapshot};
+use database::log_tail::{self, LogFilter};
 use database::transaction;
-use feed_protocol::Change;
+use feed_protocol::{Change, Entry, Filter, MOST_MISSED, MissedLogs, log_columns};
 
 use super::agent_index::AgentIndex;
 use crate::database_file::{DatabaseFile, Error};
@@ -28,8 +29,8 @@ impl Source {
     }
 
     /// What tells this database from another.
-    pub(super) fn database(&self) -> &str {
-        &self.database
+    pub(super) fn database(&self) -> Arc<str> {
+        Arc::clone(&self.database)
     }
 
     /// Whether the path still leads to the file that was opened.
@@ -54,6 +55,40 @@ impl Source {
             position.seq,
             agents,
         ))
+    }
+
+    /// What is there under `filter`, all as of one position in the log.
+    pub(super) fn snapshot(&self, filter: &Filter) -> Result<Snapshot, Error> {
+        Ok(transaction(self.file.connection(), "BEGIN", &mut |db| {
+            change_log::snapshot(
+                db,
+                filter.session_id.as_deref(),
+                &filter.status,
+                &filter.include.entities(),
+            )
+        })?)
+    }
+
+    /// The number of the last log entry.
+    pub(super) fn last_log_id(&self) -> Result<i64, Error> {
+        Ok(log_tail::last_id(self.file.connection())?)
+    }
+
+    /// The log entries after `id`, in order, some at a time.
+    pub(super) fn logs(&self, id: i64) -> Result<Vec<Entry>, Error> {
+        let rows = log_tail::since(self.file.connection(), id, log_columns())?;
+        Ok(rows
+            .into_iter()
+            .map(Entry::read)
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// What a client under `filter` that has the entries up to `id` is to be sent next.
+    pub(super) fn missed_logs(&self, id: i64, filter: &LogFilter) -> Result<MissedLogs, Error> {
+        Ok(transaction(self.file.connection(), "BEGIN", &mut |db| {
+            let missed = log_tail::missed(db, id, MOST_MISSED, log_columns(), filter)?;
+            MissedLogs::new(missed, id, filter)
+        })?)
     }
 
     /// The changes after `seq`, in order, some at a time. `None` where some of them were pruned.

@@ -46,7 +46,12 @@ fn every_frame_is_one_of_the_contract() {
             "agent_update",
             "heartbeat",
             "resync",
-            "error"
+            "error",
+            "definition_update",
+            "workflow_update",
+            "message",
+            "definition_update",
+            "log"
         ]
     );
 }
@@ -73,6 +78,7 @@ async fn every_frame_has_the_fields_of_the_real_one() {
     let heartbeat = client.ping().await;
     client.send("?".into()).await;
     let error = client.expect("error").await;
+    let [definitions, workflow, message, definition, log, missed] = beside_agents().await;
     let real = [
         acknowledged,
         whole,
@@ -81,6 +87,12 @@ async fn every_frame_has_the_fields_of_the_real_one() {
         heartbeat,
         resync,
         error,
+        definitions,
+        workflow,
+        message,
+        definition,
+        log,
+        missed,
     ];
     let blocks = blocks("json");
     assert_eq!(blocks.len(), real.len());
@@ -90,7 +102,54 @@ async fn every_frame_has_the_fields_of_the_real_one() {
         if let Some(agent) = shown["data"]["agents"].get(0) {
             assert_eq!(fields(agent), fields(&changed["agents"][0]));
         }
+        for rows in ["definitions", "workflows", "messages", "entries"] {
+            let (shown, real) = (shown["data"][rows].get(0), real[rows].get(0));
+            assert_eq!(shown.map(fields), real.map(fields), "{rows}");
+        }
     }
+}
+
+/// The real frames of what is included, as the document has them.
+async fn beside_agents() -> [Value; 6] {
+    let database = Database::new();
+    database.define("e", "Other");
+    database.add_to("demo", "a", "planning");
+    database.run("DELETE FROM orchestrator_agents WHERE id = 'e'", ());
+    let server = Server::feed(&database.path);
+    let query = "mode=delta&include=workflows,messages,logs,definitions";
+    let mut client = server.client(query).await;
+    client.expect("log").await;
+    let definitions = client.expect("definition_update").await;
+    client.wait_for("agent_update").await;
+    database.run(
+        "INSERT INTO ai_developer_workflows (id, adw_name, workflow_type) VALUES ('demo', 'Add pages', 'plan')",
+        (),
+    );
+    let workflow = client.expect("workflow_update").await;
+    database.run(
+        "INSERT INTO orchestrator_chat (id, orchestrator_agent_id, agent_id, sender_type, receiver_type, message, options) \
+         VALUES ('m', 'd', 'a', 'agent', 'user', 'Which database?', '[\"SQLite\"]')",
+        (),
+    );
+    let message = client.expect("message").await;
+    database.define("e", "Other");
+    client.expect("definition_update").await;
+    database.run("DELETE FROM orchestrator_agents WHERE id = 'e'", ());
+    let definition = client.expect("definition_update").await;
+    database.run(
+        "INSERT INTO agent_logs (agent_id, log_type, message) VALUES ('a', 'milestone', 'half way')",
+        (),
+    );
+    let log = client.expect("log").await;
+    database.run(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001) \
+         INSERT INTO agent_logs (agent_id, log_type, message) SELECT 'a', 'milestone', i FROM n",
+        (),
+    );
+    let mut client = server.client(&format!("{query}&log_since=1")).await;
+    client.wait_for("agent_update").await;
+    let missed = client.expect("log").await;
+    [definitions, workflow, message, definition, log, missed]
 }
 
 /// Passes connections on to wherever the server is, so that a restart keeps the address.

@@ -26,7 +26,7 @@ const HEADERS: [(HeaderName, &str); 3] = [
 
 pub(crate) fn table() -> Table<Database> {
     let methods = get(
-        "Streams every change of an agent as Server-Sent Events",
+        "Streams every change of an agent, and what else is asked for, as Server-Sent Events",
         events,
     );
     path(Table::new(), "/api/runtime/events", methods)
@@ -38,20 +38,25 @@ async fn events(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut parameters = Parameters::of(&query.input);
-    if let Some(last) = last_event_id(&headers) {
-        parameters.since = Some(last);
+    if let Some((seq, log_id)) = last_event_id(&headers) {
+        parameters.since = Some(seq);
+        parameters.log_since = log_id;
     }
     let events = Events::start(database, parameters).await?;
     Ok((HEADERS, Body::from_stream(events.into_stream())).into_response())
 }
 
-/// The position in `Last-Event-ID`. One that we never gave is one that is not in the log, as a browser could do nothing
-/// about a 422.
-fn last_event_id(headers: &HeaderMap) -> Option<i64> {
+/// The position in `Last-Event-ID`: the last change and, behind a hyphen, the last log entry. One that we never gave is one
+/// that is not in the log, as a browser could do nothing about a 422.
+fn last_event_id(headers: &HeaderMap) -> Option<(i64, Option<i64>)> {
     let value = headers.get(LAST_EVENT_ID)?.to_str().unwrap_or("?").trim();
     if value.is_empty() {
         return None;
     }
-    let seq = value.parse().ok().filter(|seq| *seq >= 0);
-    Some(seq.unwrap_or(i64::MAX))
+    let number = |text: &str| text.parse().ok().filter(|number| *number >= 0);
+    let (seq, log_id) = match value.split_once('-') {
+        Some((seq, log_id)) => (number(seq), number(log_id)),
+        None => (number(value), None),
+    };
+    Some((seq.unwrap_or(i64::MAX), log_id))
 }

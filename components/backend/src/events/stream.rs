@@ -9,11 +9,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use database::change_log::{self, LostAgent, Position};
-use database::{Database, Error};
+use database::change_log::{self, Entity, LostAgent, Position};
+use database::{Database, Error, log_tail};
 use feed_protocol::{
-    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, Mode, Parameters,
-    frames,
+    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, MOST_MISSED,
+    MissedLogs, Mode, Parameters, frames, log_columns,
 };
 use futures_util::{Stream, stream};
 
@@ -40,6 +40,8 @@ pub(super) struct Events {
     identity: String,
     /// The last change that the client has; `None` until it has a whole list.
     seq: Option<i64>,
+    /// The last log entry that it has; `None` until it was told where the log is, and where it wants none.
+    log_id: Option<i64>,
     /// The agents that it has, where a filter makes that matter; `None` after a resumption, as then nobody knows.
     shown: Option<HashSet<Arc<str>>>,
     /// The list that it was sent last, in the default mode.
@@ -69,6 +71,7 @@ impl Events {
             parameters,
             identity: position.database,
             seq: None,
+            log_id: None,
             shown: None,
             list: String::new(),
             live: true,
@@ -79,12 +82,14 @@ impl Events {
             last_frame: now,
             last_text: now,
         };
+        events.log_id = (events.parameters.logs.as_ref()).and(events.parameters.log_since);
         let mode = events.parameters.mode;
         let acknowledged = frames::connection_ack(position.seq, mode.name(), &events.identity);
         events.send(&acknowledged);
         if let (Mode::Delta, Some(since)) = (mode, events.parameters.since) {
             let of = events.parameters.database.as_deref();
             if of.is_some_and(|of| of != events.identity) {
+                events.log_id = None;
                 events.resync("this is another database");
             } else {
                 events.seq = Some(since);
@@ -130,7 +135,10 @@ impl Events {
     async fn look(&mut self) -> Result<Duration, Error> {
         let pause = match self.parameters.mode {
             Mode::Default => self.look_at_list().await?,
-            Mode::Delta => self.look_at_changes().await?,
+            Mode::Delta => {
+                let pause = self.look_at_changes().await?;
+                pause.min(self.look_at_logs().await?)
+            }
         };
         self.look_at_leases().await?;
         Ok(pause)
@@ -180,7 +188,9 @@ impl Events {
                 Mode::Delta => {
                     let mut change = Change {
                         seq,
+                        entity: Some(Entity::Agent),
                         id: agent.id.as_str().into(),
+                        session_id: None,
                         before: Before::Unknown,
                         after: Some(Arc::new(agent)),
                     };
@@ -213,18 +223,14 @@ impl Events {
     /// Sends what has changed, or at first a snapshot. Gives the time until the next look.
     async fn look_at_changes(&mut self) -> Result<Duration, Error> {
         let Some(seq) = self.seq else {
-            let agents = self.read_list().await?;
-            let seq = self.seq.unwrap_or_default();
-            self.send(&frames::snapshot(&frames::array(&agents), seq));
-            let ids = agents.iter().map(|agent| agent.id.as_str().into());
-            self.shown = (self.parameters.filter != Filter::default()).then(|| ids.collect());
-            return Ok(INTERVAL);
+            return self.send_snapshot().await;
         };
         let (position, changes) = self
             .database
             .read(|db| Ok::<_, Error>((change_log::position(db)?, change_log::since(db, seq)?)))
             .await?;
         if position.database != self.identity {
+            self.log_id = None;
             self.resync("the database was opened anew");
             return Ok(BREATH);
         }
@@ -244,11 +250,71 @@ impl Events {
         Ok(if seq < position.seq { BREATH } else { INTERVAL })
     }
 
+    /// Sends all that there is. It ends with the agents, and only these have an id, so that a client which was cut off does
+    /// not take a part for all. Gives the time until the next look.
+    async fn send_snapshot(&mut self) -> Result<Duration, Error> {
+        let filter = self.parameters.filter.clone();
+        let snapshot = self
+            .database
+            .read(|db| {
+                change_log::snapshot(
+                    db,
+                    filter.session_id.as_deref(),
+                    &filter.status,
+                    &filter.include.entities(),
+                )
+            })
+            .await?;
+        if self.parameters.logs.is_some() && self.log_id.is_none() {
+            self.send(&frames::log_position(snapshot.log_id));
+            self.log_id = Some(snapshot.log_id);
+        }
+        for (entity, rows) in snapshot.others {
+            self.send(&frames::snapshot_beside(entity, &rows));
+        }
+        let agents: Vec<_> = snapshot.agents.into_iter().map(Arc::new).collect();
+        let Position { seq, database } = snapshot.position;
+        self.seq = Some(seq);
+        self.identity = database;
+        self.send(&frames::snapshot(&frames::array(&agents), seq));
+        let ids = agents.iter().map(|agent| agent.id.as_str().into());
+        self.shown = filter.narrows_agents().then(|| ids.collect());
+        Ok(INTERVAL)
+    }
+
+    /// Sends the log entries that are new. Gives the time until the next look.
+    async fn look_at_logs(&mut self) -> Result<Duration, Error> {
+        let (Some(filter), Some(_)) = (self.parameters.logs.clone(), self.seq) else {
+            return Ok(INTERVAL);
+        };
+        let missed = match self.log_id {
+            Some(id) => {
+                let missed = self
+                    .database
+                    .read(|db| log_tail::missed(db, id, MOST_MISSED, log_columns(), &filter))
+                    .await?;
+                MissedLogs::new(missed, id, &filter)?
+            }
+            None => MissedLogs::at_the_end(self.database.one(log_tail::last_id).await?),
+        };
+        if missed.is_void {
+            self.log_id = None;
+            self.resync("that log entry is not in the log");
+            return Ok(BREATH);
+        }
+        self.log_id = Some(missed.log_id);
+        if let Some(frame) = missed.frame {
+            self.send_at(&frame, self.seq);
+        }
+        Ok(if missed.is_all { INTERVAL } else { BREATH })
+    }
+
     /// Keeps account of what the client has, and tells a change of which it need not hear.
     fn note(&mut self, change: &mut Change) {
-        let Some(shown) = self.shown.as_mut().filter(|_| change.is_of_agent()) else {
+        let Some(shown) = &mut self.shown else { return };
+        if change.entity != Some(Entity::Agent) {
             return;
-        };
+        }
         let filter = &self.parameters.filter;
         let wanted = change
             .after
@@ -266,7 +332,9 @@ impl Events {
 
     /// The whole list, which becomes the client's position.
     async fn read_list(&mut self) -> Result<Vec<Arc<Agent>>, Error> {
-        let Filter { session_id, status } = &self.parameters.filter;
+        let Filter {
+            session_id, status, ..
+        } = &self.parameters.filter;
         let (Position { seq, database }, agents) = self
             .database
             .read(|db| {
@@ -297,7 +365,7 @@ impl Events {
 
     fn heartbeat(&mut self) {
         let seq = self.seq.unwrap_or_default();
-        self.send(&frames::heartbeat(seq, self.live));
+        self.send(&frames::heartbeat(seq, self.log_id, self.live));
     }
 
     /// A sign of life where there was none for long.
@@ -312,8 +380,17 @@ impl Events {
     /// Adds an event without a name, as a browser's `onmessage` gets no other. Its id is the position that the client
     /// then has; a client that was not sent a list yet has none.
     fn send(&mut self, frame: &Frame) {
-        if let (Some(seq), Some(_)) = (frame.seq, self.seq) {
-            self.text.push_str(&format!("id: {seq}\n"));
+        self.send_at(frame, self.seq.and(frame.seq));
+    }
+
+    /// The same for a frame with which the client has the changes up to `seq`.
+    fn send_at(&mut self, frame: &Frame, seq: Option<i64>) {
+        if let Some(seq) = seq {
+            self.text.push_str(&format!("id: {seq}"));
+            if let Some(log_id) = self.log_id {
+                self.text.push_str(&format!("-{log_id}"));
+            }
+            self.text.push('\n');
         }
         // Between two tokens of JSON there may be a line break, but within an event's line there must be none.
         let line = frame.text.replace(['\r', '\n'], " ");

@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 
 use database::{Access, Condition, Connection, Error, List, Value};
 use domain::Timestamp;
+use http_api::telling::ToldColumn;
 use http_api::{ApiError, Declared, Field, Input, Kind, Listed, Order, Presence};
 
 /// What is known of a resource.
@@ -101,6 +102,15 @@ impl Column {
             update: false,
             doc,
             example,
+        }
+    }
+
+    /// A column that is declared where others tell it too, which no client writes.
+    #[must_use]
+    pub const fn of(told: ToldColumn, doc: &'static str, example: &'static str) -> Self {
+        Self {
+            nullable: told.nullable,
+            ..Self::new(told.name, told.kind, doc, example)
         }
     }
 

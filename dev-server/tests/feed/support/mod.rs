@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod events;
 mod http;
+mod mirror;
 mod server;
 
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 pub(crate) use board::{Board, History};
 pub(crate) use client::{Client, Received, Update, try_connect};
 pub(crate) use database::{Change, Database, migrate, python};
-pub(crate) use events::{Piece, try_events};
+pub(crate) use events::{Events, Piece, try_events};
 pub(crate) use http::{Answer, request};
+pub(crate) use mirror::{KINDS, Mirror, Stream};
 pub(crate) use server::{Server, free_folder, free_path};
 
 /// Bounds every wait, so that a test which waits in vain fails. Nothing is measured against it.
