@@ -50,6 +50,8 @@ enum Command {
     /// Serve as the ceiling (the benchmark starts itself so).
     #[command(hide = true)]
     Ceiling,
+    /// Measure the live feed alone, and print that.
+    Feed,
 }
 
 #[tokio::main]
@@ -76,6 +78,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("bench-")
         .tempdir_in(beside)?;
+    if let Some(Command::Feed) = arguments.command {
+        print!("{}", feed::measure(folder.path()).await?);
+        return Ok(());
+    }
     let wrk = Wrk::new(folder.path(), arguments.seconds)?;
     let mut report = Report::default();
 
