@@ -193,12 +193,16 @@ impl Pool {
     /// # Errors
     /// Why the file cannot be opened.
     pub(crate) fn take(&self) -> Result<File, String> {
-        self.close_stale();
         let kept = self.idle().pop();
-        match kept {
-            Some(file) => Ok(file),
-            None => File::open(&self.path).map_err(|error| error.to_string()),
+        if let Some(file) = kept {
+            // Outside of the lock, as it asks the system.
+            if file.is_current() {
+                return Ok(file);
+            }
+            drop(file);
+            self.close_stale();
         }
+        File::open(&self.path).map_err(|error| error.to_string())
     }
 
     /// Takes a connection back.

@@ -142,7 +142,15 @@ async fn run(
             let (transaction, outcome) = transaction.run(statement).await;
             return Ok((transaction.map(Checkout::Writing), outcome));
         }
-        (Some(Checkout::Own(own)), _) => own,
+        (Some(Checkout::Own(mut own)), sql) => {
+            if own.turn.is_none() && writes(&own.file, sql) {
+                match write_queue::turn(pool, deadline).await {
+                    Ok(turn) => own.turn = Some(turn),
+                    Err(error) => return Ok((keep(pool, own), Err(error))),
+                }
+            }
+            own
+        }
         (None, sql) => {
             let file = pool.take()?;
             if writes(&file, sql) {
@@ -182,12 +190,6 @@ async fn run_on(
         _ => {}
     }
     loop {
-        if own.turn.is_none() && writes(&own.file, &statement.0) {
-            match write_queue::turn(pool, deadline).await {
-                Ok(turn) => own.turn = Some(turn),
-                Err(error) => return Ok((keep(pool, own), Err(error))),
-            }
-        }
         let caught_up = if inside {
             Ok(None)
         } else {

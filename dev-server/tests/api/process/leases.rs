@@ -146,8 +146,9 @@ impl Crew {
                 }
             }));
         }
-        let read_too = if reads_too { 5 } else { 0 };
-        for path in crew.agents[..read_too].to_vec() {
+        let some = if reads_too { 5 } else { 0 };
+        for n in 0..some {
+            let path = crew.agents[n].clone();
             let mut connection = server.connect().await;
             let is_over = Arc::clone(&is_over);
             crew.tasks.push(tokio::spawn(async move {

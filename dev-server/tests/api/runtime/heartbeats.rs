@@ -65,6 +65,7 @@ async fn the_lease_is_what_was_last_asked_for(app: TestApp) {
 async fn is_no_change_of_the_agent(app: TestApp) {
     let path = agent(&app).await;
     let before = app.get(&path).await.json(200);
+    let logged = app.count("change_log");
     app.post(&format!("{path}/heartbeat"), json!({}))
         .await
         .json(200);
@@ -72,7 +73,7 @@ async fn is_no_change_of_the_agent(app: TestApp) {
     assert_eq!(after["version"], 1);
     assert_eq!(after["updated_at"], before["updated_at"]);
     assert!(after["heartbeat_at"].as_str() >= before["updated_at"].as_str());
-    assert_eq!(app.count("change_log"), 1);
+    assert_eq!(app.count("change_log"), logged);
 }
 
 async fn a_finished_agent_has_none(app: TestApp) {
