@@ -372,7 +372,7 @@ pub fn prune(db: &dyn Connection, keep: i64, limit: usize) -> Result<usize, Erro
 }
 
 /// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once.
-fn as_many_as_fit(
+pub(crate) fn as_many_as_fit(
     mut limit: i64,
     mut query: impl FnMut(i64) -> Result<Vec<Row>, Error>,
 ) -> Result<Vec<Row>, Error> {

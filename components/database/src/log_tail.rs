@@ -4,6 +4,7 @@
 //! `AUTOINCREMENT` gives each entry one that is higher than any before, so what is new has a higher number than what was
 //! seen. An entry that somebody gives a lower number, or puts in the place of another, is no new one.
 
+use crate::change_log::as_many_as_fit;
 use crate::{Connection, Error, Row, Value};
 
 /// How many entries are read at once.
@@ -56,13 +57,9 @@ pub fn since(db: &dyn Connection, id: i64, columns: Columns<'_>) -> Result<Vec<R
         );
         db.execute(&sql, &[id.into(), limit.into()])
     };
-    let mut limit = PAGE;
-    loop {
-        match run(columns.whole, limit) {
-            Err(Error::TooLarge) if limit > 1 => limit /= 2,
-            Err(Error::TooLarge) => return run(columns.shortened, 1),
-            result => return result,
-        }
+    match as_many_as_fit(PAGE, |limit| run(columns.whole, limit)) {
+        Err(Error::TooLarge) => run(columns.shortened, 1),
+        result => result,
     }
 }
 

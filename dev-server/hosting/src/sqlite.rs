@@ -57,6 +57,11 @@ pub(crate) fn order(connection: &rusqlite::Connection, sql: &str) -> Result<(), 
     native::execute::<wit::Value, wit::Value>(connection, sql, &[], 0).map(|_| ())
 }
 
+/// Whether it failed since somebody else holds a lock.
+pub(crate) fn is_locked<T>(outcome: &Result<T, String>) -> bool {
+    matches!(outcome, Err(message) if Error::from_message(message) == Error::Busy)
+}
+
 /// A component's connection. Dropped inside a transaction, it takes that back: SQLite rolls back what a closed
 /// connection has left open.
 pub struct Handle {
@@ -209,12 +214,10 @@ async fn run_on(
         if !own.file.is_autocommit() {
             return Ok((Some(Checkout::Own(own)), outcome));
         }
-        let locked =
-            matches!(&outcome, Err(message) if Error::from_message(message) == Error::Busy);
         if own.turn.is_some() {
             pool.wrote(u64::from(outcome.is_ok()));
         }
-        if inside || !locked || Instant::now() >= deadline {
+        if inside || !is_locked(&outcome) || Instant::now() >= deadline {
             return Ok((keep(pool, own), outcome));
         }
         sleep(PAUSE).await;

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::pool::Pool;
-use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, order};
+use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, is_locked, order};
 
 /// For how long the lock is left to other processes after a transaction that several have shared.
 const GAP: Duration = Duration::from_millis(1);
@@ -108,9 +108,6 @@ impl Drop for Waits<'_> {
 /// [`LOCKED`] at the deadline.
 pub(crate) async fn turn(pool: &Arc<Pool>, deadline: Instant) -> Result<Turn, String> {
     let turn = enter(pool, deadline).await?;
-    if matches!(&*turn, Writer::Idle(_)) {
-        return Ok(turn);
-    }
     close(pool, turn).await
 }
 
@@ -187,10 +184,6 @@ fn after_gaps<T>(
     Ok(taken)
 }
 
-fn is_locked<T>(outcome: &Result<T, String>) -> bool {
-    matches!(outcome, Err(message) if Error::from_message(message) == Error::Busy)
-}
-
 /// The connection that was `kept`, if it may still be used, or another.
 fn connection(pool: &Pool, kept: Option<File>) -> Result<File, String> {
     match kept.filter(File::is_current) {
@@ -203,8 +196,12 @@ fn idle(file: File) -> Writer {
     Writer::Idle(file.is_current().then_some(file))
 }
 
-/// Commits what is open on a thread that may wait for the disk, which goes on where nobody waits for it any more.
+/// Commits what is open, if anything is, on a thread that may wait for the disk, which goes on where nobody waits for it any
+/// more.
 async fn close(pool: &Arc<Pool>, turn: Turn) -> Result<Turn, String> {
+    if matches!(&*turn, Writer::Idle(_)) {
+        return Ok(turn);
+    }
     let pool = Arc::clone(pool);
     tokio::task::spawn_blocking(move || commit(&pool, turn))
         .await
@@ -351,7 +348,8 @@ impl Transaction {
                 tokio::spawn(async move {
                     let turn = Arc::clone(&pool.writers().writer).lock_owned().await;
                     let turn = close(&pool, turn).await;
-                    // Other processes get the lock only between two of ours.
+                    // Other processes get the lock only between two of ours; also where the last one found nobody
+                    // waiting, and has committed all of it.
                     sleep(GAP).await;
                     drop(turn);
                 });

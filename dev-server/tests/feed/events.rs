@@ -271,12 +271,7 @@ async fn each_change_arrives_once_while_connections_come_and_go() {
     let servers = direct_and_proxied(&database);
     let path = database.path.clone();
     let writer = tokio::task::spawn_blocking(move || {
-        let database = Database::open(&path);
-        // The disk is not what is tested.
-        database
-            .connection
-            .pragma_update(None, "synchronous", "OFF")
-            .unwrap();
+        let database = Database::open_unsynced(&path);
         let mut random = Random::new(1);
         let statuses = ["planning", "executing", "reviewing", "completed"];
         while database.seq() < CHANGES {

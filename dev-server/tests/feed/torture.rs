@@ -57,12 +57,7 @@ impl Servers {
 
 /// Inserts, updates and deletes agents of its own, some of them in longer transactions.
 fn write(path: &Path, name: &str, seed: u64, changes: usize) {
-    let database = Database::open(path);
-    // The disk is not what is tested.
-    database
-        .connection
-        .pragma_update(None, "synchronous", "OFF")
-        .unwrap();
+    let database = Database::open_unsynced(path);
     let mut random = Random::new(seed);
     let mut agents: Vec<String> = Vec::new();
     let statuses = ["planning", "executing", "reviewing", "completed", "failed"];

@@ -17,12 +17,7 @@ const INCLUDE: &str = "mode=delta&include=workflows,messages,logs,definitions";
 
 /// Agents, workflows, messages and definitions of its own, some of them in longer transactions.
 fn write(path: &Path, name: &str, seed: u64, changes: usize) {
-    let database = Database::open(path);
-    // The disk is not what is tested.
-    database
-        .connection
-        .pragma_update(None, "synchronous", "OFF")
-        .unwrap();
+    let database = Database::open_unsynced(path);
     let mut random = Random::new(seed);
     let definition = format!("{name}-d");
     database.define(&definition, &definition);
@@ -79,11 +74,7 @@ fn write(path: &Path, name: &str, seed: u64, changes: usize) {
 
 /// Log entries of an agent that stays, as fast as they go.
 fn log(path: &Path, name: &str, seed: u64, entries: usize) {
-    let database = Database::open(path);
-    database
-        .connection
-        .pragma_update(None, "synchronous", "OFF")
-        .unwrap();
+    let database = Database::open_unsynced(path);
     let mut random = Random::new(seed);
     let mut done = 0;
     while done < entries {

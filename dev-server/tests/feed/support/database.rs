@@ -86,6 +86,16 @@ impl Database {
         }
     }
 
+    /// The same, which waits for no disk: for tests that write much, and whose subject that is not.
+    pub(crate) fn open_unsynced(path: &Path) -> Self {
+        let database = Self::open(path);
+        database
+            .connection
+            .pragma_update(None, "synchronous", "OFF")
+            .unwrap();
+        database
+    }
+
     /// Runs one statement and commits it.
     pub(crate) fn run(&self, sql: &str, parameters: impl Params) -> usize {
         self.connection.execute(sql, parameters).unwrap()
