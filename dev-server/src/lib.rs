@@ -14,4 +14,5 @@ pub mod migrate;
 pub mod proxy;
 pub mod serve;
 mod server;
+mod serving_threads;
 pub mod standalone;

@@ -43,24 +43,29 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let address = listener.local_addr()?;
     let stopping = watch::Sender::new(false);
     let waits = MessageWaits::new(config.max_ws_clients, stopping.subscribe());
-    let mut router = rest(App {
+    let app = App {
         host: Arc::new(host),
         waits: Arc::clone(&waits),
         admission: Arc::new(config.admission.clone()),
         bodies: Bodies::new(config.max_body_bytes),
         cors_origins: config.cors_origins.clone(),
         address,
-    });
+    };
     let mut seq = None;
+    let mut live = Router::new();
     if with_feed {
         let (route, waker, last) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
-        router = router.merge(route);
+        live = route;
         seq = Some(last);
     }
     let path = config.database_path.clone();
     tokio::spawn(message_waits::follow(Arc::downgrade(&waits), path, seq));
     drop(waits);
+    let router = move || {
+        let host = Arc::new(app.host.for_another_thread());
+        rest(App { host, ..app.clone() }).merge(live.clone())
+    };
     server::run(listener, router, config, stopping).await?;
 
     // Whoever would still write does so before what was written is moved into the file.

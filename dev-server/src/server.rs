@@ -25,6 +25,7 @@ use tracing::{info, warn};
 
 use crate::body::drain;
 use crate::config::Config;
+use crate::serving_threads::ServingThreads;
 
 /// How long requests may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(8);
@@ -60,42 +61,51 @@ fn raise_file_limit() -> rustix::io::Result<()> {
     setrlimit(Resource::Nofile, limit)
 }
 
-/// Serves until SIGINT or SIGTERM, and then until the last response or the end of the grace time. `stopping` becomes
-/// true at the signal; whoever holds a receiver of it is waited for too.
+/// Serves until SIGINT or SIGTERM, and then until the last response or the end of the grace time. Each core has a thread
+/// that serves its share of the connections with a `router` of its own. `stopping` becomes true at the signal; whoever
+/// holds a receiver of it is waited for too.
 ///
 /// # Errors
-/// Where signals cannot be had.
+/// Where signals or threads cannot be had.
 pub(crate) async fn run(
     listener: TcpListener,
-    router: Router,
+    router: impl Fn() -> Router,
     config: &Config,
     stopping: watch::Sender<bool>,
 ) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     info!("serving http://{}", listener.local_addr()?);
-    let router = router
-        .layer(middleware::from_fn_with_state(
-            stopping.subscribe(),
-            end_streams,
-        ))
-        .layer(middleware::from_fn_with_state(
-            Arc::new((config.admission.hosts.clone(), config.cors_origins.clone())),
-            refuse_other_hosts,
-        ))
-        .layer(middleware::from_fn(trace));
-    let service = TowerToHyperService::new(router);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
+    let names = Arc::new((config.admission.hosts.clone(), config.cors_origins.clone()));
+    let threads = ServingThreads::start(|| {
+        let service = router()
+            .layer(middleware::from_fn_with_state(
+                stopping.subscribe(),
+                end_streams,
+            ))
+            .layer(middleware::from_fn_with_state(
+                Arc::clone(&names),
+                refuse_other_hosts,
+            ))
+            .layer(middleware::from_fn(trace));
+        TowerToHyperService::new(service)
+    })?;
+    // It may hold receivers of `stopping`.
+    drop(router);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let connection = http
-                        .serve_connection(TokioIo::new(timed(stream)), service.clone())
-                        .with_upgrades();
-                    tokio::spawn(connect(connection, stopping.subscribe()));
+                    let (http, stopping) = (http.clone(), stopping.subscribe());
+                    threads.spawn(stream, |stream, service| async move {
+                        let connection = http
+                            .serve_connection(TokioIo::new(timed(stream)), service)
+                            .with_upgrades();
+                        connect(connection, stopping).await;
+                    });
                 }
                 Err(error) => {
                     warn!("no connection: {error}");
@@ -108,7 +118,7 @@ pub(crate) async fn run(
     drop(listener);
     info!("stopping");
     stopping.send_replace(true);
-    drop(service);
+    let threads = threads.close();
     tokio::select! {
         result = timeout(GRACE, stopping.closed()) => {
             if result.is_err() {
@@ -117,6 +127,7 @@ pub(crate) async fn run(
         }
         () = either(&mut interrupt, &mut terminate) => warn!("stopped at once"),
     }
+    drop(threads);
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
             route.merge(Router::new().fallback(async || detail(StatusCode::NOT_FOUND, "Not Found")))
         }
     };
-    server::run(listener, router, config, stopping).await?;
+    server::run(listener, move || router.clone(), config, stopping).await?;
     tokio::task::spawn_blocking(move || maintenance.stop()).await?;
     info!("stopped");
     Ok(())

@@ -35,6 +35,7 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 const TICKS_IN_A_TURN: u64 = 1;
 
 /// Makes the instances of one component.
+#[derive(Clone)]
 pub(crate) struct Instances {
     id: Arc<str>,
     engine: Engine,

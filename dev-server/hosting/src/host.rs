@@ -39,10 +39,15 @@ const INSTANCES: u32 = 1000;
 /// The body of a component's response.
 pub type Body = UnsyncBoxBody<Bytes, HttpError>;
 
-/// The components of an application.
+/// The components of an application, with the instances that work for one thread.
 pub struct Host {
-    manifest: Manifest,
+    shared: Arc<Shared>,
     components: BTreeMap<String, ProxyHandler<Instances>>,
+}
+
+/// What the hosts of all threads have in common.
+struct Shared {
+    manifest: Manifest,
     reads: Semaphore,
     writes: Semaphore,
     streams: Arc<Semaphore>,
@@ -52,7 +57,7 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.shared.closing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -100,14 +105,29 @@ impl Host {
             components.insert(id.clone(), ProxyHandler::new(instances));
         }
         Ok(Self {
-            manifest,
+            shared: Arc::new(Shared {
+                manifest,
+                reads: Semaphore::new(IN_PROGRESS),
+                writes: Semaphore::new(IN_PROGRESS),
+                streams: Arc::new(Semaphore::new(STREAMS)),
+                answers: Arc::new(Semaphore::new(ANSWERS)),
+                closing,
+            }),
             components,
-            reads: Semaphore::new(IN_PROGRESS),
-            writes: Semaphore::new(IN_PROGRESS),
-            streams: Arc::new(Semaphore::new(STREAMS)),
-            answers: Arc::new(Semaphore::new(ANSWERS)),
-            closing,
         })
+    }
+
+    /// The same components and limits with instances of their own, for another thread. Instances run on the runtime whose
+    /// requests they serve, so a request never waits for another thread to wake up.
+    #[must_use]
+    pub fn for_another_thread(&self) -> Self {
+        let components = self.components.iter();
+        Self {
+            shared: Arc::clone(&self.shared),
+            components: components
+                .map(|(id, handler)| (id.clone(), ProxyHandler::new(handler.state().clone())))
+                .collect(),
+        }
     }
 
     /// Passes a request, whose URI is absolute, to the component that serves its path.
@@ -120,6 +140,7 @@ impl Host {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let route = self
+            .shared
             .manifest
             .route(request.uri().path())
             .ok_or(Failure::NoRoute)?;
@@ -128,8 +149,8 @@ impl Host {
             .get(&route.component)
             .ok_or(Failure::NoRoute)?;
         let turns = match *request.method() {
-            Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
-            _ => &self.writes,
+            Method::GET | Method::HEAD | Method::OPTIONS => &self.shared.reads,
+            _ => &self.shared.writes,
         };
         let Ok(Ok(turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
             return Err(Failure::TimedOut);
@@ -176,7 +197,7 @@ impl Host {
         if kilobytes < SMALL {
             return Ok(None);
         }
-        let room = Arc::clone(&self.answers).acquire_many_owned(kilobytes);
+        let room = Arc::clone(&self.shared.answers).acquire_many_owned(kilobytes);
         match tokio::time::timeout(WRITE_LOCK_TIMEOUT, room).await {
             Ok(Ok(room)) => Ok(Some(room)),
             _ => Err(Failure::TimedOut),
@@ -189,7 +210,7 @@ impl Host {
         response: Response<Body>,
         handle: &RequestHandle,
     ) -> Result<Response<Body>, Failure> {
-        let place = Arc::clone(&self.streams)
+        let place = Arc::clone(&self.shared.streams)
             .try_acquire_owned()
             .map_err(|_| Failure::TooManyStreams)?;
         let activity = handle.activity();
