@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use database::native::{self, File, Identity, OpenError};
 use database::{Connection, SCHEMA_VERSION};
+use hosting::Pool;
 
 /// Why the database cannot be used now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
-    File(#[from] OpenError),
+    File(OpenError),
     #[error("the file was moved or replaced")]
     Stale,
     #[error("the schema has version {found}, this build needs {SCHEMA_VERSION}")]
@@ -23,6 +24,15 @@ impl Error {
     /// Whether somebody else holds the lock, which passes.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self, Self::Database(database::Error::Busy))
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Sqlite(error) => error.into(),
+            error => Self::File(error),
+        }
     }
 }
 
@@ -39,24 +49,36 @@ impl DatabaseFile {
     /// Opens the file, which must be there and have our schema. A statement waits for a lock for 100 ms. Foreign keys are
     /// off, so that what is deleted is deleted in steps.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|error| match error {
-            OpenError::Sqlite(error) => error.into(),
-            error => Error::File(error),
-        })?;
+        let file = File::open(path)?;
         file.busy_timeout(Duration::from_millis(100))?;
+        Self::of(file)
+    }
+
+    /// The same with a connection of `pool`, and another way to wait for a lock.
+    pub(crate) fn take(pool: &Pool, wait: fn(i32) -> bool) -> Result<Self, Error> {
+        let mut file = pool.take()?;
+        file.busy_handler(Some(wait))?;
+        Self::of(file)
+    }
+
+    /// Gives the connection back to `pool`, unless something has left a transaction open on it.
+    pub(crate) fn give_back(self, pool: &Pool) -> Result<(), Error> {
+        if !self.0.is_autocommit() {
+            return Ok(());
+        }
+        self.0.busy_timeout(Duration::ZERO)?;
+        self.0.pragma_update(None, "foreign_keys", true)?;
+        pool.give_back(self.0);
+        Ok(())
+    }
+
+    fn of(file: File) -> Result<Self, Error> {
         file.pragma_update(None, "foreign_keys", false)?;
         let found = file.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found != SCHEMA_VERSION {
             return Err(Error::Schema { found });
         }
         Ok(Self(file))
-    }
-
-    /// The same, with another way to wait for a lock.
-    pub(crate) fn open_patient(path: &Path, wait: fn(i32) -> bool) -> Result<Self, Error> {
-        let mut file = Self::open(path)?;
-        file.0.busy_handler(Some(wait))?;
-        Ok(file)
     }
 
     /// What tells the file from another.

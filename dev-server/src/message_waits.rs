@@ -14,7 +14,7 @@ use database::change_log;
 use hosting::Failure;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Response, StatusCode, Uri};
+use http::{Extensions, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -23,6 +23,8 @@ use crate::database_file::{DatabaseFile, Error};
 
 /// The longest time that a request may wait, in seconds, as the component takes it.
 const LONGEST: u64 = 30;
+/// How many ask the component at once.
+const ASKING: usize = 8;
 /// How often there is a look at the log where no feed says that it has something new.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// For how long the connection to the log is kept: an open one keeps the file from being replaced.
@@ -32,6 +34,8 @@ const KEPT: Duration = Duration::from_millis(20);
 pub(crate) struct MessageWaits {
     agents: Mutex<HashMap<String, Agent>>,
     places: Arc<Semaphore>,
+    /// Of those that ask the component. Each at work takes an instance, and many may come or be woken at once.
+    asking: Semaphore,
     stopping: watch::Receiver<bool>,
 }
 
@@ -70,6 +74,7 @@ impl MessageWaits {
         Arc::new(Self {
             agents: Mutex::default(),
             places: Arc::new(Semaphore::new(most)),
+            asking: Semaphore::new(ASKING),
             stopping,
         })
     }
@@ -93,8 +98,10 @@ impl MessageWaits {
             // From here on nothing is missed: what comes before the answer wakes, too.
             let mut news = std::pin::pin!(place.news.notified());
             news.as_mut().enable();
+            let turn = self.asking.acquire().await;
             // On the heap, so that a request which waits does not take the room of one that asks.
             let response = Box::pin(whole(ask())).await.map_err(NoAnswer::Failed)?;
+            drop(turn);
             let is_empty = response.0.status == StatusCode::OK && response.1 == b"[]"[..];
             let response = Response::from_parts(response.0, Full::new(response.1));
             if !is_empty || Instant::now() >= deadline {
@@ -163,7 +170,7 @@ where
 {
     let (head, body) = asked.await?.into_parts();
     let body = body.collect().await;
-    let body = body.map_err(|error| Failure::Failed(error.into()))?;
+    let body = body.map_err(|error| Failure::Failed(anyhow::anyhow!(error)))?;
     Ok((head, body.to_bytes()))
 }
 
@@ -203,6 +210,18 @@ pub(crate) fn take_wait(parts: &mut Parts) -> Option<Wait> {
     parts.uri = Uri::from_parts(uri).ok()?;
     // There is nothing to tell to who wants no body.
     (parts.method == Method::GET).then_some(wait)
+}
+
+/// The head of a request that waits, apart from the buffer that it came in: each value is a piece of it, and would keep its
+/// kilobytes.
+pub(crate) fn detached(mut parts: Parts) -> Parts {
+    parts.extensions = Extensions::new();
+    for value in parts.headers.values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    parts
 }
 
 /// The text that a segment of a path stands for.

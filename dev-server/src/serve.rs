@@ -1,17 +1,18 @@
 //! `orchestrator serve`: the components of spin.toml and the live feed, on one port.
 
+use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use hosting::{Failure, Host, Manifest, Pool};
+use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use http_api::{Admission, Origins, internal_error};
 use http_body_util::Full;
 use tokio::sync::watch;
@@ -20,8 +21,8 @@ use tracing::{error, info, warn};
 use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
-use crate::message_waits::{self, MessageWaits, NoAnswer};
-use crate::server::{self, REQUEST_ID, detail, unavailable};
+use crate::message_waits::{self, MessageWaits, NoAnswer, Wait};
+use crate::server::{self, Answering, REQUEST_ID, detail, respond, unavailable};
 use crate::{feed, maintenance, migrate};
 
 /// Serves until SIGINT or SIGTERM.
@@ -34,9 +35,10 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let pool = Pool::new(&config.database_path);
     let host = Host::load(manifest, &pool)?;
     migrate::at_start(config).await;
-    pool.watch();
+    pool.watch_file();
+    pool.watch_lock();
     let listener = server::bind(config).await?;
-    let maintenance = with_feed.then(|| maintenance::start(config, Some(Arc::clone(&pool))));
+    let maintenance = with_feed.then(|| maintenance::start(config, &pool));
     if let Some(maintenance) = &maintenance {
         tokio::task::block_in_place(|| maintenance.begun());
     }
@@ -44,7 +46,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let stopping = watch::Sender::new(false);
     let waits = MessageWaits::new(config.max_ws_clients, stopping.subscribe());
     let app = App {
-        host: Arc::new(host),
+        host,
         waits: Arc::clone(&waits),
         admission: Arc::new(config.admission.clone()),
         bodies: Bodies::new(config.max_body_bytes),
@@ -52,21 +54,26 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         address,
     };
     let mut seq = None;
-    let mut live = Router::new();
+    let mut live = None;
     if with_feed {
         let (route, waker, last) = feed::start(config, address, stopping.subscribe()).await;
         pool.on_commit(move || waker.wake());
-        live = route;
+        live = Some(route);
         seq = Some(last);
     }
     let path = config.database_path.clone();
     tokio::spawn(message_waits::follow(Arc::downgrade(&waits), path, seq));
     drop(waits);
-    let router = move || {
-        let host = Arc::new(app.host.for_another_thread());
-        rest(App { host, ..app.clone() }).merge(live.clone())
+    let service = move || {
+        let (app, live) = (Arc::new(app.for_another_thread()), live.clone());
+        move |request: Request| -> Answering {
+            match &live {
+                Some(live) if request.uri().path() == feed::PATH => respond(live, request),
+                _ => pass(&app, request),
+            }
+        }
     };
-    server::run(listener, router, config, stopping).await?;
+    server::run(listener, service, config, stopping).await?;
 
     // Whoever would still write does so before what was written is moved into the file.
     let path = config.database_path.clone();
@@ -82,9 +89,9 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     Ok(())
 }
 
-#[derive(Clone)]
+/// What a request is answered with.
 struct App {
-    host: Arc<Host>,
+    host: Host,
     waits: Arc<MessageWaits>,
     admission: Arc<Admission>,
     bodies: Bodies,
@@ -92,70 +99,105 @@ struct App {
     address: SocketAddr,
 }
 
-fn rest(app: App) -> Router {
-    Router::new().fallback(pass).with_state(app)
+impl App {
+    fn for_another_thread(&self) -> Self {
+        Self {
+            host: self.host.for_another_thread(),
+            waits: Arc::clone(&self.waits),
+            admission: Arc::clone(&self.admission),
+            bodies: self.bodies.clone(),
+            cors_origins: self.cors_origins.clone(),
+            address: self.address,
+        }
+    }
 }
 
-/// Passes a request to the component that serves its path, and gives its answer the headers that it owes to a page.
-async fn pass(State(app): State<App>, request: Request) -> Response {
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = match answer(&app, request).await {
-        Ok(response) => return response,
-        Err(response) => response,
-    };
-    app.cors_origins
-        .answer(origin.as_ref(), response.headers_mut());
-    response
-}
-
-/// The component's answer.
-///
-/// # Errors
-/// An answer of ours where it does not come to that.
-async fn answer(app: &App, mut request: Request) -> Result<Response, Response> {
+/// Passes a request to the component that serves its path, and gives an answer of ours the headers that it owes to a page.
+fn pass(app: &Arc<App>, mut request: Request) -> Answering {
     if let Some(uri) = absolute(&request, app.address) {
         *request.uri_mut() = uri;
     }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let refused = move |app: &App, mut response: Response| {
+        let headers = response.headers_mut();
+        app.cors_origins.answer(origin.as_ref(), headers);
+        response
+    };
     // The component asks this too. Here nobody waits for the body of a client that is not let in.
     if let Err(error) = app.admission.admit(&request) {
         drain(request.into_body());
-        return Err(error.into_response());
+        return Box::pin(ready(refused(app, error.into_response())));
     }
     let (mut parts, body) = request.into_parts();
-    let body = app.bodies.take(&parts.headers, body).await?;
-    let request_id = parts.headers.get(&REQUEST_ID).cloned();
-    let failure = if let Some(wait) = message_waits::take_wait(&mut parts) {
-        drop(body);
+    let wait = message_waits::take_wait(&mut parts);
+    let app = Arc::clone(app);
+    // Two futures, so that a request which waits for a message does not take the room of one that asks.
+    match wait {
+        Some(wait) => {
+            drain(body);
+            let head = message_waits::detached(parts);
+            Box::pin(async move {
+                let answered = app.answer_in_time(wait, &head).await;
+                answered.unwrap_or_else(|response| refused(&app, response))
+            })
+        }
+        None => Box::pin(async move {
+            let answered = app.answer(parts, body).await;
+            answered.unwrap_or_else(|response| refused(&app, response))
+        }),
+    }
+}
+
+impl App {
+    /// The component's answer.
+    ///
+    /// # Errors
+    /// An answer of ours where it does not come to that.
+    async fn answer(&self, parts: Parts, body: Body) -> Result<Response, Response> {
+        let body = self.bodies.take(&parts.headers, body).await?;
+        let request_id = parts.headers.get(&REQUEST_ID).cloned();
+        let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
+        let answered = self.host.handle(request).await;
+        answered
+            .map(|response| response.map(Body::new))
+            .map_err(|failure| no_answer(failure, request_id.as_ref()))
+    }
+
+    /// The component's answer to a request for messages, as soon as there is one.
+    ///
+    /// # Errors
+    /// An answer of ours where it does not come to that.
+    async fn answer_in_time(&self, wait: Wait, head: &Parts) -> Result<Response, Response> {
         let ask = || {
-            let request = Request::from_parts(parts.clone(), Full::default());
-            app.host.handle(request)
+            let request = Request::from_parts(head.clone(), Full::default());
+            self.host.handle(request)
         };
-        match app.waits.answer(wait, ask).await {
-            Ok(response) => return Ok(response.map(Body::new)),
-            Err(NoAnswer::Failed(failure)) => failure,
+        match self.waits.answer(wait, ask).await {
+            Ok(response) => Ok(response.map(Body::new)),
+            Err(NoAnswer::Failed(failure)) => {
+                Err(no_answer(failure, head.headers.get(&REQUEST_ID)))
+            }
             Err(NoAnswer::TooMany) => {
                 let sentence = "There are too many requests that wait, try again later";
-                return Err(unavailable(sentence, "10"));
+                Err(unavailable(sentence, "10"))
             }
         }
-    } else {
-        let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
-        match app.host.handle(request).await {
-            Ok(response) => return Ok(response.map(Body::new)),
-            Err(failure) => failure,
-        }
-    };
-    Err(match failure {
+    }
+}
+
+/// What a client is told whose request no component has answered.
+fn no_answer(failure: Failure, request_id: Option<&HeaderValue>) -> Response {
+    match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
         Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
         Failure::TooManyStreams => unavailable("There are too many streams, try again later", "10"),
         Failure::Failed(error) => {
-            let id = request_id.as_ref().and_then(|id| id.to_str().ok());
+            let id = request_id.and_then(|id| id.to_str().ok());
             let id = id.unwrap_or_default();
             error!(request_id = id, "{error:?}");
             internal_error(id)
         }
-    })
+    }
 }
 
 /// The request's URI with the scheme and host that a component expects to see.

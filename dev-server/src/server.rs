@@ -1,19 +1,22 @@
 //! One port: what listens, what is logged, and how it all ends.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use futures_util::StreamExt as _;
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_api::{Hosts, Origins};
+use futures_util::{FutureExt as _, StreamExt as _};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_api::{ApiError, Hosts, Origins};
+use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +29,9 @@ use tracing::{info, warn};
 use crate::body::drain;
 use crate::config::Config;
 use crate::serving_threads::ServingThreads;
+
+/// The answer to a request, on its way.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// How long requests may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(8);
@@ -62,45 +68,43 @@ fn raise_file_limit() -> rustix::io::Result<()> {
 }
 
 /// Serves until SIGINT or SIGTERM, and then until the last response or the end of the grace time. Each core has a thread
-/// that serves its share of the connections with a `router` of its own. `stopping` becomes true at the signal; whoever
-/// holds a receiver of it is waited for too.
+/// that serves its share of the connections with a service of its own, which `service` makes. `stopping` becomes true at the
+/// signal; whoever holds a receiver of it is waited for too.
 ///
 /// # Errors
 /// Where signals or threads cannot be had.
-pub(crate) async fn run(
+pub(crate) async fn run<S>(
     listener: TcpListener,
-    router: impl Fn() -> Router,
+    service: impl Fn() -> S,
     config: &Config,
     stopping: watch::Sender<bool>,
-) -> Result<()> {
+) -> Result<()>
+where
+    S: Fn(Request) -> Answering + Send + Sync + 'static,
+{
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     info!("serving http://{}", listener.local_addr()?);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
-    let names = Arc::new((config.admission.hosts.clone(), config.cors_origins.clone()));
     let threads = ServingThreads::start(|| {
-        let service = router()
-            .layer(middleware::from_fn_with_state(
-                stopping.subscribe(),
-                end_streams,
-            ))
-            .layer(middleware::from_fn_with_state(
-                Arc::clone(&names),
-                refuse_other_hosts,
-            ))
-            .layer(middleware::from_fn(trace));
-        TowerToHyperService::new(service)
+        Arc::new(Door {
+            hosts: config.admission.hosts.clone(),
+            origins: config.cors_origins.clone(),
+            stopping: stopping.subscribe(),
+            service: service(),
+        })
     })?;
     // It may hold receivers of `stopping`.
-    drop(router);
+    drop(service);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let (http, stopping) = (http.clone(), stopping.subscribe());
-                    threads.spawn(stream, |stream, service| async move {
+                    threads.spawn(stream, |stream, door| async move {
+                        let service = service_fn(move |request| Door::answer(&door, request));
                         let connection = http
                             .serve_connection(TokioIo::new(timed(stream)), service)
                             .with_upgrades();
@@ -132,10 +136,13 @@ pub(crate) async fn run(
 }
 
 /// Serves a connection until it ends, and when the server stops, until the response that is on its way.
-async fn connect(
-    connection: UpgradeableConnection<TokioIo<Timed>, TowerToHyperService<Router>>,
+async fn connect<S>(
+    connection: UpgradeableConnection<TokioIo<Timed>, S>,
     mut stopping: watch::Receiver<bool>,
-) {
+) where
+    S: Service<http::Request<Incoming>, Response = Response, Error = Infallible>,
+    S::Future: Send,
+{
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // An error is the client's: it went away, or sent what is no HTTP.
@@ -157,21 +164,59 @@ fn timed(stream: TcpStream) -> Timed {
     Box::pin(stream)
 }
 
-/// Answers a request that was sent to a name which is not ours (see [`Hosts`]), whatever it asks for.
-async fn refuse_other_hosts(
-    State(allowed): State<Arc<(Hosts, Origins)>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (hosts, origins) = &*allowed;
-    let Err(error) = hosts.admit(&request) else {
-        return next.run(request).await;
-    };
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    drain(request.into_body());
-    let mut response = error.into_response();
-    origins.answer(origin.as_ref(), response.headers_mut());
-    response
+/// What is done for every request, whatever it asks for: the id, the line in the log, the names under which we may be asked
+/// (see [`Hosts`]), and the end of streams.
+struct Door<S> {
+    hosts: Hosts,
+    origins: Origins,
+    /// True once the process is to end.
+    stopping: watch::Receiver<bool>,
+    service: S,
+}
+
+impl<S: Fn(Request) -> Answering> Door<S> {
+    fn answer(
+        self: &Arc<Self>,
+        request: http::Request<Incoming>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + use<S> {
+        let mut request = request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(body),
+        });
+        let access = Access::of(&mut request);
+        let answering = match self.hosts.admit(&request) {
+            Ok(()) => (self.service)(request),
+            Err(error) => Box::pin(ready(self.refuse(error, request))),
+        };
+        let door = Arc::clone(self);
+        async move {
+            let response = door.end_stream(answering.await);
+            Ok(access.log(response))
+        }
+    }
+
+    fn refuse(&self, error: ApiError, request: Request) -> Response {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        drain(request.into_body());
+        let mut response = error.into_response();
+        self.origins.answer(origin.as_ref(), response.headers_mut());
+        response
+    }
+
+    /// Ends a response that would go on for ever when the server stops, with the end that a complete one has.
+    fn end_stream(&self, response: Response) -> Response {
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+            return response;
+        }
+        let mut stopping = self.stopping.clone();
+        response.map(|body| {
+            let stopped = async move {
+                let _ = stopping.wait_for(|stopping| *stopping).await;
+            };
+            Body::from_stream(body.into_data_stream().take_until(Box::pin(stopped)))
+        })
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
@@ -179,6 +224,12 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// The answer of a router.
+pub(crate) fn respond(router: &Router, request: Request) -> Answering {
+    let answered = TowerToHyperService::new(router.clone()).call(request);
+    Box::pin(answered.map(|Ok(response)| response))
 }
 
 /// An error of ours, in the form that the components' errors have.
@@ -194,52 +245,47 @@ pub(crate) fn unavailable(sentence: &str, retry_after: &'static str) -> Response
     response
 }
 
-/// Ends a response that would go on for ever when the server stops, with the end that a complete one has.
-async fn end_streams(
-    State(mut stopping): State<watch::Receiver<bool>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let response = next.run(request).await;
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
-        return response;
-    }
-    response.map(|body| {
-        let stopped = async move {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        };
-        Body::from_stream(body.into_data_stream().take_until(Box::pin(stopped)))
-    })
+/// The log's line for a request.
+struct Access {
+    start: Instant,
+    id: HeaderValue,
+    method: Method,
+    path: String,
 }
 
-/// Gives each request an id, and the log a line for each response.
-async fn trace(mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = request
-        .headers()
-        .get(&REQUEST_ID)
-        .filter(|id| (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.to_str().is_ok())
-        .cloned()
-        .or_else(|| HeaderValue::from_str(&domain::new_id()).ok());
-    if let Some(id) = &id {
+impl Access {
+    /// Gives the request an id, if it has none.
+    fn of(request: &mut Request) -> Self {
+        let start = Instant::now();
+        let sent = request
+            .headers()
+            .get(&REQUEST_ID)
+            .filter(|id| (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.to_str().is_ok());
+        let id = sent.cloned().unwrap_or_else(|| {
+            HeaderValue::try_from(domain::new_id()).unwrap_or(HeaderValue::from_static(""))
+        });
         request.headers_mut().insert(REQUEST_ID, id.clone());
+        Self {
+            start,
+            id,
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        }
     }
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
 
-    let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
-    let id = id.unwrap_or(HeaderValue::from_static(""));
-    info!(
-        target: "access",
-        request_id = id.to_str().unwrap_or_default(),
-        %method,
-        path,
-        status,
-        milliseconds,
-    );
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+    /// Logs the line, and gives the response the id.
+    fn log(self, mut response: Response) -> Response {
+        let status = response.status().as_u16();
+        let milliseconds = self.start.elapsed().as_secs_f64() * 1000.0;
+        info!(
+            target: "access",
+            request_id = self.id.to_str().unwrap_or_default(),
+            method = %self.method,
+            path = self.path,
+            status,
+            milliseconds,
+        );
+        response.headers_mut().insert(REQUEST_ID, self.id);
+        response
+    }
 }

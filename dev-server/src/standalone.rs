@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use axum::Router;
+use hosting::Pool;
 use http::{StatusCode, Uri};
 use tokio::sync::watch;
 use tracing::info;
 
 use crate::config::Config;
 use crate::proxy::Proxy;
-use crate::server::{self, detail};
+use crate::server::{self, detail, respond};
 use crate::{feed, maintenance, migrate};
 
 /// Serves `/ws/agent-status` until SIGINT or SIGTERM. With a `proxy`, every other path is passed on to it.
@@ -22,8 +23,9 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
         migrate::at_start(config).await;
     }
     let listener = server::bind(config).await?;
-    // Whoever serves REST is another process, which knows nothing of this.
-    let maintenance = maintenance::start(config, None);
+    let pool = Pool::new(&config.database_path);
+    pool.watch_file();
+    let maintenance = maintenance::start(config, &pool);
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
     let (route, _waker, _) =
@@ -37,7 +39,16 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
             route.merge(Router::new().fallback(async || detail(StatusCode::NOT_FOUND, "Not Found")))
         }
     };
-    server::run(listener, move || router.clone(), config, stopping).await?;
+    server::run(
+        listener,
+        move || {
+            let router = router.clone();
+            move |request| respond(&router, request)
+        },
+        config,
+        stopping,
+    )
+    .await?;
     tokio::task::spawn_blocking(move || maintenance.stop()).await?;
     info!("stopped");
     Ok(())

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use database::WRITE_LOCK_TIMEOUT;
 use http::{Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime::error::Context as _;
 use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
-use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
@@ -36,8 +36,8 @@ const EPOCH: Duration = Duration::from_millis(20);
 /// The most instances alive at once, of all components: those at work and those that idle.
 const INSTANCES: u32 = 1000;
 
-/// The body of a component's response.
-pub type Body = UnsyncBoxBody<Bytes, HttpError>;
+/// The body of a component's response: whole, unless it is a stream.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, HttpError>>;
 
 /// The components of an application, with the instances that work for one thread.
 pub struct Host {
@@ -171,8 +171,7 @@ impl Host {
         let (head, body) = response.into_parts();
         if is_head {
             // Its length is that of a body that is not there.
-            let body = Full::default().map_err(|never| match never {});
-            return Ok(Response::from_parts(head, body.boxed_unsync()));
+            return Ok(Response::from_parts(head, Either::Left(Full::default())));
         }
         // From here on, what is left is between us and the client: one that reads slowly keeps no instance.
         let bytes = body
@@ -186,9 +185,11 @@ impl Host {
             .to_bytes();
         drop(turn);
         let room = self.room(bytes.len()).await?;
-        let bytes = Bytes::from_owner(Unread { bytes, _room: room });
-        let body = Full::new(bytes).map_err(|never| match never {});
-        Ok(Response::from_parts(head, body.boxed_unsync()))
+        let bytes = match room {
+            Some(room) => Bytes::from_owner(Unread { bytes, _room: room }),
+            None => bytes,
+        };
+        Ok(Response::from_parts(head, Either::Left(Full::new(bytes))))
     }
 
     /// Waits for room for an answer, unless it is small: a connection has buffers of that size anyway.
@@ -207,7 +208,7 @@ impl Host {
     /// Gives a stream its place, and its instance a sign of life with each piece.
     fn stream(
         &self,
-        response: Response<Body>,
+        response: Response<WasiBody>,
         handle: &RequestHandle,
     ) -> Result<Response<Body>, Failure> {
         let place = Arc::clone(&self.shared.streams)
@@ -215,13 +216,13 @@ impl Host {
             .map_err(|_| Failure::TooManyStreams)?;
         let activity = handle.activity();
         Ok(response.map(|body| {
-            body.map_frame(move |frame| {
+            let body = body.map_frame(move |frame| {
                 // Held as long as the body is.
                 let _ = &place;
                 activity.beat();
                 frame
-            })
-            .boxed_unsync()
+            });
+            Either::Right(body.boxed_unsync())
         }))
     }
 }
@@ -229,7 +230,7 @@ impl Host {
 /// An answer that takes room until its last byte is written.
 struct Unread {
     bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Unread {
@@ -239,7 +240,7 @@ impl AsRef<[u8]> for Unread {
 }
 
 /// Whether a response has no end that its component foresees.
-fn is_stream(response: &Response<Body>) -> bool {
+fn is_stream(response: &Response<WasiBody>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use database::Error;
 use database::lease_clock::LeaseClock;
-use database::native::{self, File};
+use database::native::{self, File, OpenError};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::timeout;
@@ -124,7 +124,7 @@ impl Pool {
 
     /// Takes the write lock and gives it back; false where another process has it.
     pub(crate) fn try_lock(&self) -> Result<bool, String> {
-        let file = self.take()?;
+        let file = self.take().map_err(|error| error.to_string())?;
         let tried = file.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
         let message = tried.err().map(|error| native::message(&error));
         let is_busy = message
@@ -139,15 +139,14 @@ impl Pool {
         }
     }
 
-    /// Looks after the file and its write lock from now on.
-    pub fn watch(self: &Arc<Self>) {
-        self.watch_file();
+    /// Looks after the write lock from now on.
+    pub fn watch_lock(self: &Arc<Self>) {
         tokio::spawn(write_lock::watch(Arc::downgrade(self)));
     }
 
     /// Closes what is open as soon as the file is moved, deleted or replaced: until then no other can be opened, and one that
     /// somebody makes under its name would share the files beside it with our connections.
-    fn watch_file(self: &Arc<Self>) {
+    pub fn watch_file(self: &Arc<Self>) {
         let pool = Arc::downgrade(self);
         let changes = FolderChanges::of(&self.path);
         std::thread::spawn(move || {
@@ -192,7 +191,7 @@ impl Pool {
     ///
     /// # Errors
     /// Why the file cannot be opened.
-    pub(crate) fn take(&self) -> Result<File, String> {
+    pub fn take(&self) -> Result<File, OpenError> {
         let kept = self.idle().pop();
         if let Some(file) = kept {
             // Outside of the lock, as it asks the system.
@@ -202,11 +201,11 @@ impl Pool {
             drop(file);
             self.close_stale();
         }
-        File::open(&self.path).map_err(|error| error.to_string())
+        File::open(&self.path)
     }
 
-    /// Takes a connection back.
-    pub(crate) fn give_back(&self, file: File) {
+    /// Takes a connection back, which has no transaction open and is configured as it was.
+    pub fn give_back(&self, file: File) {
         if !file.is_current() {
             return;
         }

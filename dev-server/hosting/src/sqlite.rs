@@ -157,7 +157,7 @@ async fn run(
             own
         }
         (None, sql) => {
-            let file = pool.take()?;
+            let file = pool.take().map_err(|error| error.to_string())?;
             if writes(&file, sql) {
                 pool.give_back(file);
                 return Ok((None, write_queue::write(pool, statement, deadline).await));

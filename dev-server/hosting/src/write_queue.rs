@@ -188,7 +188,7 @@ fn after_gaps<T>(
 fn connection(pool: &Pool, kept: Option<File>) -> Result<File, String> {
     match kept.filter(File::is_current) {
         Some(file) => Ok(file),
-        None => pool.take(),
+        None => pool.take().map_err(|error| error.to_string()),
     }
 }
 

@@ -26,6 +26,8 @@ use crate::config::Config;
 use hub::Hub;
 pub(crate) use poller::Waker;
 
+/// Where the feed is.
+pub(crate) const PATH: &str = "/ws/agent-status";
 /// How many clients read the log at once to resume.
 const RESUMES: usize = 8;
 
@@ -63,7 +65,7 @@ pub(crate) async fn start(
         stopping,
     };
     let router = Router::new()
-        .route("/ws/agent-status", get(admission::connect))
+        .route(PATH, get(admission::connect))
         .route_layer(middleware::from_fn_with_state(
             feed.clone(),
             admission::admit,

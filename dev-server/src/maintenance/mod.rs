@@ -1,7 +1,8 @@
 //! What keeps the database in order while nobody asks for it, beside the live feed.
 //!
-//! Each job has a thread of its own, a connection of its own, and goes in short steps, so that a writer never waits
-//! long for one. Two processes may do the same jobs on one file.
+//! Each job has a thread of its own and goes in short steps, so that a writer never waits long for one. Its connection is
+//! one of the pool, which closes it when the file goes: to open one for each step was most of what an idle server did, as
+//! SQLite reads the whole schema anew. Two processes may do the same jobs on one file.
 
 mod change_log;
 mod counting;
@@ -10,7 +11,6 @@ mod reaper;
 mod retention;
 mod write_ahead_log;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -30,8 +30,6 @@ const DELETED_AT_ONCE: usize = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a job waits before it tries again to use a database.
 const RETRY: Duration = Duration::from_millis(500);
-/// The longest pause over which a connection is kept: one that lies open keeps a file from being replaced.
-const KEPT: Duration = PAUSE;
 /// How long a start waits for the first step of the reaper.
 const BEGIN: Duration = Duration::from_secs(1);
 /// The pause between two tries for the write lock, and for how many of them a step waits.
@@ -45,19 +43,17 @@ pub(crate) struct Maintenance {
     begun: Receiver<()>,
 }
 
-/// Starts all jobs. Where this process has a `pool` too, its requests learn when the database could last be written and how
-/// many log entries are about to be deleted, and its long reads make room for a checkpoint. Inside a runtime.
-pub(crate) fn start(config: &Config, pool: Option<Arc<Pool>>) -> Maintenance {
+/// Starts all jobs on the connections of `pool`. Requests that use it too learn when the database could last be written and
+/// how many log entries are about to be deleted, and long reads make room for a checkpoint. Inside a runtime.
+pub(crate) fn start(config: &Config, pool: &Arc<Pool>) -> Maintenance {
     let (is_begun, begun) = channel();
     let mut maintenance = Maintenance {
         stopping: Arc::default(),
         threads: Vec::new(),
         begun,
     };
-    let path = &config.database_path;
-    let mut start = |name, step| maintenance.start(path, name, step);
-    let clock = pool.as_ref().map(|pool| Arc::clone(pool.lease_clock()));
-    let mut reaper = reaper::Reaper::of(clock.unwrap_or_default());
+    let mut start = |name, step| maintenance.start(pool, name, step);
+    let mut reaper = reaper::Reaper::of(Arc::clone(pool.lease_clock()));
     start(
         "the reaper",
         on_connection(move |db| {
@@ -76,18 +72,14 @@ pub(crate) fn start(config: &Config, pool: Option<Arc<Pool>>) -> Maintenance {
         "the change log's pruning",
         on_connection(move |db| change_log::step(db, keep)),
     );
-    let mut log = write_ahead_log::WriteAheadLog::of(path, pool.clone());
+    let mut log = write_ahead_log::WriteAheadLog::of(&config.database_path, Arc::clone(pool));
     start(
         "the checkpoints",
         Box::new(move |file: &DatabaseFile| log.step(file)),
     );
     if let Some(days) = config.retention_days {
-        let say = move |old| {
-            if let Some(pool) = &pool {
-                pool.say_old_entries(old);
-            }
-        };
-        let mut retention = retention::Retention::new(days, say);
+        let pool = Arc::clone(pool);
+        let mut retention = retention::Retention::new(days, move |old| pool.say_old_entries(old));
         start(
             "the retention of log entries",
             Box::new(move |file: &DatabaseFile| retention.step(file)),
@@ -105,12 +97,11 @@ fn on_connection(
 
 impl Maintenance {
     /// Does one step of a job after the other.
-    fn start(&mut self, database: &Path, name: &'static str, step: Step) {
+    fn start(&mut self, pool: &Arc<Pool>, name: &'static str, step: Step) {
         let mut job = Job {
-            database: database.to_owned(),
+            pool: Arc::clone(pool),
             name,
             step,
-            file: None,
             complaint: None,
         };
         let stopping = Arc::clone(&self.stopping);
@@ -163,11 +154,9 @@ impl Stopping {
 type Step = Box<dyn FnMut(&DatabaseFile) -> Result<Duration, Error> + Send>;
 
 struct Job {
-    database: PathBuf,
+    pool: Arc<Pool>,
     name: &'static str,
     step: Step,
-    /// The connection of the last step, where the next one follows at once.
-    file: Option<DatabaseFile>,
     /// What was last logged, so that a lasting fault is one line.
     complaint: Option<String>,
 }
@@ -175,7 +164,7 @@ struct Job {
 impl Job {
     /// Does a step, and gives the pause until the next one.
     fn run(&mut self) -> Duration {
-        let file = match self.open() {
+        let file = match DatabaseFile::take(&self.pool, wait_for_lock) {
             Ok(file) => file,
             Err(error) => {
                 // The feed says so too, and louder.
@@ -183,9 +172,10 @@ impl Job {
                 return RETRY;
             }
         };
-        match (self.step)(&file) {
+        let done = (self.step)(&file);
+        let given_back = file.give_back(&self.pool);
+        match done.and_then(|pause| given_back.map(|()| pause)) {
             Ok(pause) => {
-                self.file = (pause <= KEPT).then_some(file);
                 self.complaint = None;
                 pause
             }
@@ -199,23 +189,9 @@ impl Job {
                     }
                     self.complaint = Some(complaint);
                 }
-                if error.is_busy() {
-                    self.file = Some(file);
-                    return LOCK_PAUSE;
-                }
-                RETRY
+                if error.is_busy() { LOCK_PAUSE } else { RETRY }
             }
         }
-    }
-
-    /// The connection that is open, or a new one where the file was replaced.
-    fn open(&mut self) -> Result<DatabaseFile, Error> {
-        if let Some(file) = self.file.take()
-            && file.check().is_ok()
-        {
-            return Ok(file);
-        }
-        DatabaseFile::open_patient(&self.database, wait_for_lock)
     }
 }
 

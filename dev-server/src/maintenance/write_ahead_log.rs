@@ -31,18 +31,20 @@ const IN_VAIN: Duration = Duration::from_secs(15);
 pub(super) struct WriteAheadLog {
     path: PathBuf,
     is_said: bool,
-    /// Who reads in this process.
-    readers: Option<(Arc<Pool>, Handle)>,
+    /// Who reads in this process, and what its threads run on.
+    readers: Arc<Pool>,
+    runtime: Handle,
     in_vain: Option<Instant>,
 }
 
 impl WriteAheadLog {
-    /// That of the database at `path`, which `readers` of this process read.
-    pub(super) fn of(path: &Path, readers: Option<Arc<Pool>>) -> Self {
+    /// That of the database at `path`, which is read through `readers`. Inside a runtime.
+    pub(super) fn of(path: &Path, readers: Arc<Pool>) -> Self {
         Self {
             path: path.to_owned(),
             is_said: false,
-            readers: readers.map(|pool| (pool, Handle::current())),
+            readers,
+            runtime: Handle::current(),
             in_vain: None,
         }
     }
@@ -57,11 +59,8 @@ impl WriteAheadLog {
         let start = Instant::now();
         let mut is_empty = file.empty_log()?;
         let is_in_vain = self.in_vain.is_some_and(|last| last.elapsed() < IN_VAIN);
-        if let Some((pool, runtime)) = &self.readers
-            && !is_empty
-            && !is_in_vain
-        {
-            let emptied = pool.without_long_reads(runtime, || {
+        if !is_empty && !is_in_vain {
+            let emptied = self.readers.without_long_reads(&self.runtime, || {
                 // What still reads is short, and so soon leaves a moment without.
                 for _ in 1..TRIES {
                     if file.empty_log()? {
