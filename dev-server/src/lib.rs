@@ -6,6 +6,7 @@ pub mod backup;
 mod body;
 pub mod check;
 pub mod config;
+mod connection;
 mod database_file;
 mod feed;
 mod maintenance;

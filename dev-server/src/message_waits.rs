@@ -1,8 +1,9 @@
 //! Requests for the messages to an agent that wait until there is one.
 //!
 //! A component could wait by itself, as it does on other hosts, but here it would keep a place and an instance all the while.
-//! So the request waits outside, for as long as the component's answer is an empty list, until the change log has a message
-//! to its agent. What it costs is its connection and a small task; however many wait, one look at the log serves them all.
+//! So the wait is taken out of the request. The component is asked, and where its answer is an empty list, the connection is
+//! parked (`crate::connection`) until the change log has a message to the agent. However many wait, one look at the log
+//! serves them all.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,9 +15,9 @@ use database::change_log;
 use hosting::Failure;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderValue, Method, Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::database_file::{DatabaseFile, Error};
@@ -41,31 +42,52 @@ pub(crate) struct MessageWaits {
 
 /// An agent whose messages somebody waits for.
 struct Agent {
-    news: Arc<Notify>,
+    news: watch::Sender<()>,
     requests: usize,
 }
 
-/// A request that may wait: for whom, and for how long.
+/// A request that may wait: for whom, for how long, and its head as it came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     agent: String,
     longest: Duration,
+    head: Bytes,
+}
+
+/// A request that waits.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    /// When it came.
+    pub(crate) begun: Instant,
+    /// Its head, to be read again.
+    pub(crate) head: Bytes,
+    deadline: Instant,
+    news: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+    _place: Arc<Place>,
 }
 
 /// The place of a request that waits.
-struct Place<'a> {
-    waits: &'a MessageWaits,
+struct Place {
+    waits: Arc<MessageWaits>,
     agent: String,
-    news: Arc<Notify>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Why a request got no answer.
-pub(crate) enum NoAnswer {
-    /// As many wait as may.
-    TooMany,
-    /// The component gave none.
-    Failed(Failure),
+impl Waiting {
+    /// Waits until the component is to be asked again.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.news.changed() => {}
+            () = sleep_until(self.deadline) => {}
+            _ = self.stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+
+    /// Whether it is answered, whatever the answer is.
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline || *self.stopping.borrow()
+    }
 }
 
 impl MessageWaits {
@@ -79,57 +101,52 @@ impl MessageWaits {
         })
     }
 
-    /// Asks the component, which does not wait, until it has messages, the time is over, or the server stops.
-    ///
-    /// # Errors
-    /// [`NoAnswer`] where there is no answer.
-    pub(crate) async fn answer<F>(
-        &self,
-        wait: Wait,
-        ask: impl Fn() -> F,
-    ) -> Result<Response<Full<Bytes>>, NoAnswer>
-    where
-        F: Future<Output = Result<Response<hosting::Body>, Failure>>,
-    {
-        let deadline = Instant::now() + wait.longest;
-        let mut stopping = self.stopping.clone();
-        let place = self.place(wait.agent).ok_or(NoAnswer::TooMany)?;
-        loop {
-            // From here on nothing is missed: what comes before the answer wakes, too.
-            let mut news = std::pin::pin!(place.news.notified());
-            news.as_mut().enable();
-            let turn = self.asking.acquire().await;
-            // On the heap, so that a request which waits does not take the room of one that asks.
-            let response = Box::pin(whole(ask())).await.map_err(NoAnswer::Failed)?;
-            drop(turn);
-            let is_empty = response.0.status == StatusCode::OK && response.1 == b"[]"[..];
-            let response = Response::from_parts(response.0, Full::new(response.1));
-            if !is_empty || Instant::now() >= deadline {
-                return Ok(response);
-            }
-            tokio::select! {
-                () = news => {}
-                () = sleep_until(deadline) => return Ok(response),
-                _ = stopping.wait_for(|stopping| *stopping) => return Ok(response),
-            }
-        }
-    }
-
-    fn place(&self, agent: String) -> Option<Place<'_>> {
+    /// Takes a request; `None` where as many wait as may.
+    pub(crate) fn begin(self: &Arc<Self>, wait: Wait) -> Option<Waiting> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let mut agents = self.agents();
-        let entry = agents.entry(agent.clone()).or_insert_with(|| Agent {
-            news: Arc::default(),
+        let entry = agents.entry(wait.agent.clone());
+        let entry = entry.or_insert_with(|| Agent {
+            news: watch::Sender::new(()),
             requests: 0,
         });
         entry.requests += 1;
-        let news = Arc::clone(&entry.news);
-        Some(Place {
-            waits: self,
-            agent,
-            news,
-            _permit: permit,
+        let begun = Instant::now();
+        Some(Waiting {
+            begun,
+            head: wait.head,
+            deadline: begun + wait.longest,
+            news: entry.news.subscribe(),
+            stopping: self.stopping.clone(),
+            _place: Arc::new(Place {
+                waits: Arc::clone(self),
+                agent: wait.agent,
+                _permit: permit,
+            }),
         })
+    }
+
+    /// The component's answer, which does not wait. An empty list is none before the time is over: then what is given has
+    /// `waiting` among its extensions.
+    ///
+    /// # Errors
+    /// Why the component gave none.
+    pub(crate) async fn answer(
+        &self,
+        mut waiting: Waiting,
+        asked: impl Future<Output = Result<Response<hosting::Body>, Failure>>,
+    ) -> Result<Response<Full<Bytes>>, Failure> {
+        // From here on nothing is missed: what comes before the answer wakes, too.
+        waiting.news.mark_unchanged();
+        let is_over = waiting.is_over();
+        // An error says that the semaphore is closed, which it never is.
+        let turn = self.asking.acquire().await;
+        let (mut head, body) = whole(asked).await?;
+        drop(turn);
+        if head.status == StatusCode::OK && body == b"[]"[..] && !is_over {
+            head.extensions.insert(waiting);
+        }
+        Ok(Response::from_parts(head, Full::new(body)))
     }
 
     fn agents(&self) -> MutexGuard<'_, HashMap<String, Agent>> {
@@ -142,16 +159,16 @@ impl MessageWaits {
         match written_to {
             Some(ids) => {
                 let waiting = ids.iter().filter_map(|id| agents.get(id));
-                waiting.for_each(|agent| agent.news.notify_waiters());
+                waiting.for_each(|agent| agent.news.send_replace(()));
             }
             None => agents
                 .values()
-                .for_each(|agent| agent.news.notify_waiters()),
+                .for_each(|agent| agent.news.send_replace(())),
         }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut agents = self.waits.agents();
         if let Some(agent) = agents.get_mut(&self.agent) {
@@ -199,6 +216,7 @@ pub(crate) fn take_wait(parts: &mut Parts) -> Option<Wait> {
     let wait = Wait {
         agent: decoded(agent),
         longest: Duration::from_secs(seconds),
+        head: head(parts),
     };
     let rest: Vec<&str> = query
         .split('&')
@@ -212,16 +230,21 @@ pub(crate) fn take_wait(parts: &mut Parts) -> Option<Wait> {
     (parts.method == Method::GET).then_some(wait)
 }
 
-/// The head of a request that waits, apart from the buffer that it came in: each value is a piece of it, and would keep its
-/// kilobytes.
-pub(crate) fn detached(mut parts: Parts) -> Parts {
-    parts.extensions = Extensions::new();
-    for value in parts.headers.values_mut() {
-        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
-            *value = copy;
+/// The head of a request as it came, without what it says of its body, which has been read.
+fn head(parts: &Parts) -> Bytes {
+    let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let mut head = format!("{} {target} {:?}\r\n", parts.method, parts.version).into_bytes();
+    for (name, value) in &parts.headers {
+        if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
         }
     }
-    parts
+    head.extend_from_slice(b"\r\n");
+    head.shrink_to_fit();
+    head.into()
 }
 
 /// The text that a segment of a path stands for.
@@ -356,6 +379,22 @@ mod tests {
         }
         let head = taken("HEAD", "/api/runtime/agents/a/messages?wait=5");
         assert_eq!(head, (None, "/api/runtime/agents/a/messages?".to_owned()));
+    }
+
+    #[test]
+    fn the_head_is_that_which_came_but_for_the_body() {
+        let request =
+            http::Request::get("http://localhost/api/runtime/agents/a/messages?wait=5&limit=1")
+                .header("host", "localhost")
+                .header("x-a", "1")
+                .header("x-a", "2")
+                .header("content-length", "3");
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let wait = take_wait(&mut parts).expect("waits");
+        assert_eq!(
+            wait.head,
+            "GET /api/runtime/agents/a/messages?wait=5&limit=1 HTTP/1.1\r\nhost: localhost\r\nx-a: 1\r\nx-a: 2\r\n\r\n"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
-use crate::message_waits::{self, MessageWaits, NoAnswer, Wait};
+use crate::message_waits::{self, MessageWaits, Wait};
 use crate::server::{self, Answering, REQUEST_ID, detail, respond, unavailable};
 use crate::{feed, maintenance, migrate};
 
@@ -129,23 +129,14 @@ fn pass(app: &Arc<App>, mut request: Request) -> Answering {
         return Box::pin(ready(refused(app, error.into_response())));
     }
     let (mut parts, body) = request.into_parts();
-    let wait = message_waits::take_wait(&mut parts);
     let app = Arc::clone(app);
-    // Two futures, so that a request which waits for a message does not take the room of one that asks.
-    match wait {
-        Some(wait) => {
-            drain(body);
-            let head = message_waits::detached(parts);
-            Box::pin(async move {
-                let answered = app.answer_in_time(wait, &head).await;
-                answered.unwrap_or_else(|response| refused(&app, response))
-            })
-        }
-        None => Box::pin(async move {
-            let answered = app.answer(parts, body).await;
-            answered.unwrap_or_else(|response| refused(&app, response))
-        }),
-    }
+    Box::pin(async move {
+        let answered = match message_waits::take_wait(&mut parts) {
+            Some(wait) => app.answer_in_time(wait, parts, body).await,
+            None => app.answer(parts, body).await,
+        };
+        answered.unwrap_or_else(|response| refused(&app, response))
+    })
 }
 
 impl App {
@@ -163,24 +154,29 @@ impl App {
             .map_err(|failure| no_answer(failure, request_id.as_ref()))
     }
 
-    /// The component's answer to a request for messages, as soon as there is one.
+    /// The component's answer to a request that waits for messages, or that it goes on waiting.
     ///
     /// # Errors
     /// An answer of ours where it does not come to that.
-    async fn answer_in_time(&self, wait: Wait, head: &Parts) -> Result<Response, Response> {
-        let ask = || {
-            let request = Request::from_parts(head.clone(), Full::default());
-            self.host.handle(request)
-        };
-        match self.waits.answer(wait, ask).await {
-            Ok(response) => Ok(response.map(Body::new)),
-            Err(NoAnswer::Failed(failure)) => {
-                Err(no_answer(failure, head.headers.get(&REQUEST_ID)))
-            }
-            Err(NoAnswer::TooMany) => {
+    async fn answer_in_time(
+        &self,
+        wait: Wait,
+        mut parts: Parts,
+        body: Body,
+    ) -> Result<Response, Response> {
+        drop(self.bodies.take(&parts.headers, body).await?);
+        let waiting = match parts.extensions.remove() {
+            Some(waiting) => waiting,
+            None => self.waits.begin(wait).ok_or_else(|| {
                 let sentence = "There are too many requests that wait, try again later";
-                Err(unavailable(sentence, "10"))
-            }
+                unavailable(sentence, "10")
+            })?,
+        };
+        let request_id = parts.headers.get(&REQUEST_ID).cloned();
+        let request = Request::from_parts(parts, Full::default());
+        match self.waits.answer(waiting, self.host.handle(request)).await {
+            Ok(response) => Ok(response.map(Body::new)),
+            Err(failure) => Err(no_answer(failure, request_id.as_ref())),
         }
     }
 }

@@ -15,30 +15,28 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_api::{ApiError, Hosts, Origins};
 use hyper::body::Incoming;
-use hyper::server::conn::http1::{self, UpgradeableConnection};
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::http1;
+use hyper::service::Service as _;
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutWriter;
 use tracing::{info, warn};
 
 use crate::body::drain;
 use crate::config::Config;
+use crate::connection::{self, Parking};
 use crate::serving_threads::ServingThreads;
 
-/// The answer to a request, on its way.
+/// The answer to a request, on its way. One that has a `Waiting` among its extensions is none yet: its connection is parked.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// How long requests may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(8);
 /// How long a client may take for the head of a request, also for the next one of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of what it is sent.
-const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The pause after a connection could not be taken, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What ties a client's request to our log lines.
@@ -103,12 +101,9 @@ where
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let (http, stopping) = (http.clone(), stopping.subscribe());
-                    threads.spawn(stream, |stream, door| async move {
-                        let service = service_fn(move |request| Door::answer(&door, request));
-                        let connection = http
-                            .serve_connection(TokioIo::new(timed(stream)), service)
-                            .with_upgrades();
-                        connect(connection, stopping).await;
+                    threads.spawn(stream, |stream, door| {
+                        let answer = move |parking: &_, request| door.answer(parking, request);
+                        connection::serve(http, stream, answer, stopping)
                     });
                 }
                 Err(error) => {
@@ -135,35 +130,6 @@ where
     Ok(())
 }
 
-/// Serves a connection until it ends, and when the server stops, until the response that is on its way.
-async fn connect<S>(
-    connection: UpgradeableConnection<TokioIo<Timed>, S>,
-    mut stopping: watch::Receiver<bool>,
-) where
-    S: Service<http::Request<Incoming>, Response = Response, Error = Infallible>,
-    S::Future: Send,
-{
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // An error is the client's: it went away, or sent what is no HTTP.
-        _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-type Timed = Pin<Box<TimeoutWriter<TcpStream>>>;
-
-/// A connection that ends when the client takes nothing of what is sent to it.
-fn timed(stream: TcpStream) -> Timed {
-    if let Err(error) = stream.set_nodelay(true) {
-        warn!("no TCP_NODELAY: {error}");
-    }
-    let mut stream = TimeoutWriter::new(stream);
-    stream.set_timeout(Some(WRITE_TIMEOUT));
-    Box::pin(stream)
-}
-
 /// What is done for every request, whatever it asks for: the id, the line in the log, the names under which we may be asked
 /// (see [`Hosts`]), and the end of streams.
 struct Door<S> {
@@ -177,21 +143,29 @@ struct Door<S> {
 impl<S: Fn(Request) -> Answering> Door<S> {
     fn answer(
         self: &Arc<Self>,
+        parking: &Arc<Parking>,
         request: http::Request<Incoming>,
     ) -> impl Future<Output = Result<Response, Infallible>> + use<S> {
         let mut request = request.map(|body| match body.is_end_stream() {
             true => Body::empty(),
             false => Body::new(body),
         });
-        let access = Access::of(&mut request);
+        let mut access = Access::of(&mut request);
+        if let Some(waiting) = parking.take() {
+            access.start = waiting.begun.into_std();
+            request.extensions_mut().insert(waiting);
+        }
         let answering = match self.hosts.admit(&request) {
             Ok(()) => (self.service)(request),
             Err(error) => Box::pin(ready(self.refuse(error, request))),
         };
-        let door = Arc::clone(self);
+        let (door, parking) = (Arc::clone(self), Arc::clone(parking));
         async move {
-            let response = door.end_stream(answering.await);
-            Ok(access.log(response))
+            let mut response = answering.await;
+            if let Some(waiting) = response.extensions_mut().remove() {
+                return parking.park(waiting).await;
+            }
+            Ok(access.log(door.end_stream(response)))
         }
     }
 
