@@ -1,7 +1,7 @@
 # The developer's front door. Each target does its own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev build components test lint bench soak schemathesis up migrate clean install-backend setup-db dev-backend
+.PHONY: help setup dev build components test test-clients lint bench soak schemathesis up migrate clean install-backend setup-db dev-backend
 
 CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
@@ -30,6 +30,16 @@ dev: build ## Serve everything on http://localhost:8000
 
 test: components ## Run all tests
 	$(CARGO) test --locked --release --workspace
+
+test-clients: build target/clients/python/ready ## Run the tests of the clients against the real server
+	cd clients/python && PATH="$(CURDIR)/target/clients/python/bin:$$PATH" && \
+		ruff format --check . && ruff check . && mypy && pytest
+
+# The tools and libraries of the Python client.
+target/clients/python/ready: clients/python/requirements-dev.txt
+	python3 -m venv --clear target/clients/python
+	target/clients/python/bin/pip install --quiet --require-hashes --requirement clients/python/requirements-dev.txt
+	touch $@
 
 lint: setup ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
