@@ -31,14 +31,20 @@ dev: build ## Serve everything on http://localhost:8000
 test: components ## Run all tests
 	$(CARGO) test --locked --release --workspace
 
-test-clients: build target/clients/python/ready ## Run the tests of the clients against the real server
+test-clients: build target/clients/python/ready clients/typescript/node_modules/.package-lock.json ## Run the tests of the clients against the real server
 	cd clients/python && PATH="$(CURDIR)/target/clients/python/bin:$$PATH" && \
 		ruff format --check . && ruff check . && mypy && pytest
+	cd clients/typescript && npm run --silent lint && npm test --silent
 
 # The tools and libraries of the Python client.
 target/clients/python/ready: clients/python/requirements-dev.txt
 	python3 -m venv --clear target/clients/python
 	target/clients/python/bin/pip install --quiet --require-hashes --requirement clients/python/requirements-dev.txt
+	touch $@
+
+# The same for the TypeScript client.
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --silent
 	touch $@
 
 lint: setup ## Check format, lints and dependencies
