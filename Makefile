@@ -31,9 +31,11 @@ dev: build ## Serve everything on http://localhost:8000
 test: components ## Run all tests
 	$(CARGO) test --locked --release --workspace
 
-test-clients: build target/clients/python/ready clients/typescript/node_modules/.package-lock.json ## Run the tests of the clients against the real server
+test-clients: build target/clients/python/ready clients/typescript/node_modules/.package-lock.json ## Run the tests of the clients and of examples/claude-code against the real server
 	cd clients/python && PATH="$(CURDIR)/target/clients/python/bin:$$PATH" && \
-		ruff format --check . && ruff check . && mypy && pytest
+		ruff format --config pyproject.toml --check . ../../examples/claude-code && \
+		ruff check --config pyproject.toml . ../../examples/claude-code && mypy && \
+		pytest && pytest --config-file pyproject.toml --rootdir . ../../examples/claude-code
 	cd clients/typescript && npm run --silent lint && npm test --silent
 
 # The tools and libraries of the Python client.

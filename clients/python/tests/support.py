@@ -1,4 +1,4 @@
-"""A real server, and what tests wait with."""
+"""A real server for each test that wants one, with a database of its own; and what tests wait with."""
 
 import os
 import pathlib
@@ -6,10 +6,11 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 
 from orchestrator_client import Client
 
@@ -59,6 +60,31 @@ class Server:
 
     def client(self, **options: Any) -> Client:
         return Client(self.url, **options)
+
+
+@pytest.fixture
+def start(tmp_path: pathlib.Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server; the environment may set what the README of the server lists."""
+    servers = []
+
+    def start(**environment: str) -> Server:
+        servers.append(Server(tmp_path, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def server(start: Callable[..., Server]) -> Server:
+    return start()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with server.client() as client:
+        yield client
 
 
 class Busy(httpx.HTTPTransport):

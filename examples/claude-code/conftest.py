@@ -1,0 +1,3 @@
+from support import client, server, start
+
+__all__ = ["client", "server", "start"]
