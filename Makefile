@@ -31,12 +31,16 @@ dev: build ## Serve everything on http://localhost:8000
 test: components ## Run all tests
 	$(CARGO) test --locked --release --workspace
 
-test-clients: build target/clients/python/ready clients/typescript/node_modules/.package-lock.json ## Run the tests of the clients and of examples/claude-code against the real server
+test-clients: $(ORCHESTRATOR) target/clients/python/ready clients/typescript/node_modules/.package-lock.json ## Run the tests of the clients and of examples/claude-code against the real server
 	cd clients/python && PATH="$(CURDIR)/target/clients/python/bin:$$PATH" && \
 		ruff format --config pyproject.toml --check . ../../examples/claude-code && \
 		ruff check --config pyproject.toml . ../../examples/claude-code && mypy && \
 		pytest && pytest --config-file pyproject.toml --rootdir . ../../examples/claude-code
 	cd clients/typescript && npm run --silent lint && npm test --silent
+
+# One that `make test` has built will do: with other features of what it is made of, all that would be built again.
+$(ORCHESTRATOR):
+	$(MAKE) build
 
 # The tools and libraries of the Python client.
 target/clients/python/ready: clients/python/requirements-dev.txt
