@@ -42,6 +42,17 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+/// What is left in the write-ahead log after an attempt to empty it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLeft {
+    Nothing,
+    /// So many pages, of which so many are in the file too. A reader keeps back those that came after it began.
+    Some {
+        pages: i64,
+        moved: i64,
+    },
+}
+
 /// A connection to the file.
 pub(crate) struct DatabaseFile(File);
 
@@ -111,13 +122,23 @@ impl DatabaseFile {
     }
 
     /// The same, in passing: what can be moved is moved without a lock, and only then writers are held up, for 50 ms, to see
-    /// whether nobody reads. Gives whether the log is empty.
-    pub(crate) fn empty_log(&self) -> Result<bool, Error> {
-        let checkpoint = |sql: &str| self.0.query_row(sql, [], |row| row.get::<_, bool>(0));
+    /// whether nobody reads.
+    pub(crate) fn empty_log(&self) -> Result<LogLeft, Error> {
+        let checkpoint = |sql: &str| {
+            self.0.query_row(sql, [], |row| {
+                let left = (row.get(1)?, row.get(2)?);
+                Ok((row.get::<_, bool>(0)?, left))
+            })
+        };
         self.0.busy_timeout(Duration::ZERO)?;
-        checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
+        let (_, (pages, moved)) = checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
         self.0.busy_timeout(Duration::from_millis(50))?;
-        Ok(!checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")?)
+        let (is_busy, _) = checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(if is_busy {
+            LogLeft::Some { pages, moved }
+        } else {
+            LogLeft::Nothing
+        })
     }
 
     /// Whether the path still leads to the file that was opened.

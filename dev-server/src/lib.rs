@@ -11,6 +11,7 @@ mod database_file;
 mod feed;
 mod maintenance;
 mod message_waits;
+mod metrics;
 pub mod migrate;
 pub mod proxy;
 pub mod serve;

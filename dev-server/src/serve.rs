@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use hosting::{Failure, Host, Manifest, Pool};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_api::{Admission, Origins, internal_error};
 use http_body_util::Full;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
 use crate::message_waits::{self, MessageWaits, Wait};
+use crate::metrics::{self, Process};
 use crate::server::{self, Answering, REQUEST_ID, detail, respond, unavailable};
 use crate::{feed, maintenance, migrate};
 
@@ -51,6 +52,7 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         admission: Arc::new(config.admission.clone()),
         bodies: Bodies::new(config.max_body_bytes),
         cors_origins: config.cors_origins.clone(),
+        process: Process::new(&config.database_path, Some(Arc::clone(&pool))),
         address,
     };
     let mut seq = None;
@@ -67,8 +69,9 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let service = move || {
         let (app, live) = (Arc::new(app.for_another_thread()), live.clone());
         move |request: Request| -> Answering {
-            match &live {
-                Some(live) if request.uri().path() == feed::PATH => respond(live, request),
+            match (&live, request.uri().path()) {
+                (Some(live), feed::PATH) => respond(live, request),
+                (_, path) if metrics::PATHS.contains(&path) => pass_metrics(&app, request),
                 _ => pass(&app, request),
             }
         }
@@ -96,6 +99,7 @@ struct App {
     admission: Arc<Admission>,
     bodies: Bodies,
     cors_origins: Origins,
+    process: Process,
     address: SocketAddr,
 }
 
@@ -107,6 +111,7 @@ impl App {
             admission: Arc::clone(&self.admission),
             bodies: self.bodies.clone(),
             cors_origins: self.cors_origins.clone(),
+            process: self.process.clone(),
             address: self.address,
         }
     }
@@ -136,6 +141,21 @@ fn pass(app: &Arc<App>, mut request: Request) -> Answering {
             None => app.answer(parts, body).await,
         };
         answered.unwrap_or_else(|response| refused(&app, response))
+    })
+}
+
+/// The same for what the component counts, to which this process adds what it counts itself.
+fn pass_metrics(app: &Arc<App>, request: Request) -> Answering {
+    let is_get = request.method() == Method::GET;
+    let process = app.process.clone();
+    let answering = pass(app, request);
+    Box::pin(async move {
+        let response = answering.await;
+        if is_get {
+            process.append(response).await
+        } else {
+            response
+        }
     })
 }
 

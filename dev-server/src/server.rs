@@ -28,6 +28,7 @@ use tracing::{info, warn};
 use crate::body::drain;
 use crate::config::Config;
 use crate::connection::{self, Parking};
+use crate::metrics::METRICS;
 use crate::serving_threads::ServingThreads;
 
 /// The answer to a request, on its way. One that has a `Waiting` among its extensions is none yet: its connection is parked.
@@ -219,7 +220,7 @@ pub(crate) fn unavailable(sentence: &str, retry_after: &'static str) -> Response
     response
 }
 
-/// The log's line for a request.
+/// The log's line for a request, which is also counted.
 struct Access {
     start: Instant,
     id: HeaderValue,
@@ -249,8 +250,10 @@ impl Access {
 
     /// Logs the line, and gives the response the id.
     fn log(self, mut response: Response) -> Response {
+        let duration = self.start.elapsed();
+        METRICS.request(&self.path, response.status(), duration);
         let status = response.status().as_u16();
-        let milliseconds = self.start.elapsed().as_secs_f64() * 1000.0;
+        let milliseconds = duration.as_secs_f64() * 1000.0;
         info!(
             target: "access",
             request_id = self.id.to_str().unwrap_or_default(),

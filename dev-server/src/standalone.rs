@@ -8,11 +8,13 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::config::Config;
+use crate::metrics::{self, Process};
 use crate::proxy::Proxy;
 use crate::server::{self, detail, respond};
 use crate::{feed, maintenance, migrate};
 
-/// Serves `/ws/agent-status` until SIGINT or SIGTERM. With a `proxy`, every other path is passed on to it.
+/// Serves `/ws/agent-status`, and `/metrics` of this process, until SIGINT or SIGTERM. With a `proxy`, every other path is
+/// passed on to it.
 ///
 /// A database that is there already is brought up to date; one that is not is waited for.
 ///
@@ -30,6 +32,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     let stopping = watch::Sender::new(false);
     let (route, _waker, _) =
         feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
+    let process = Process::new(&config.database_path, None);
+    let route = route.merge(metrics::alone(config, process));
     let router = match proxy {
         Some(upstream) => {
             info!("passing REST on to {upstream}");

@@ -124,13 +124,22 @@ impl<T: CountedWords> CountBy<T> {
             *count = count.saturating_add(more);
         }
     }
+
+    /// Each word with its count.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        T::WORDS
+            .all
+            .iter()
+            .copied()
+            .zip(self.counts.iter().copied())
+    }
 }
 
 impl<T: CountedWords> Serialize for CountBy<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.counts.len()))?;
-        for (word, count) in T::WORDS.all.iter().zip(&self.counts) {
-            map.serialize_entry(word, count)?;
+        for (word, count) in self.counts() {
+            map.serialize_entry(word, &count)?;
         }
         map.end()
     }
@@ -161,7 +170,7 @@ impl<T: CountedWords> schemars::JsonSchema for CountBy<T> {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct AgentCounts {
     total: i64,
-    by_status: CountBy<AgentStatuses>,
+    pub(crate) by_status: CountBy<AgentStatuses>,
 }
 
 impl AgentCounts {
@@ -182,7 +191,7 @@ impl AgentCounts {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub(crate) struct LogCounts {
     total: i64,
-    by_level: CountBy<LogLevels>,
+    pub(crate) by_level: CountBy<LogLevels>,
 }
 
 impl LogCounts {

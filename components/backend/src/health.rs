@@ -1,4 +1,4 @@
-//! The group `health`: whether the service and its database answer.
+//! The group `health`: whether the service and its database answer, and what they count.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,9 +10,11 @@ use http_api::routing::{self, Table, get, path};
 use http_api::{SERVICE, Settings, Unavailable};
 use serde::Serialize;
 
+use crate::metrics::metrics;
+
 /// After how long it is said that nobody can write.
 const SAID_AFTER: Duration = Duration::from_secs(5);
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The routes of the group.
 pub fn routes(database: &Database, settings: &Settings) -> Router {
@@ -28,13 +30,15 @@ pub fn routes(database: &Database, settings: &Settings) -> Router {
 pub fn table() -> Table<App> {
     let table = path(Table::new(), "/", get("Says that the service is up", root));
     let health = get("Says whether the database answers", health);
-    path(table, "/health", health)
+    let table = path(table, "/health", health);
+    let metrics = get("Counts what is stored, for Prometheus", metrics);
+    path(table, "/metrics", metrics)
 }
 
 /// What the routes need.
 #[derive(Clone)]
 pub struct App {
-    database: Database,
+    pub(crate) database: Database,
     database_path: String,
     feed_url: String,
 }

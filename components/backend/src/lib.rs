@@ -12,6 +12,7 @@ mod events;
 pub mod health;
 mod logs;
 mod messages;
+mod metrics;
 mod prompts;
 mod resource;
 mod running_agents;

@@ -8,7 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::{ApiError, Hosts, cors};
 
 /// Where a token is needed: these paths and all that is below them.
-const GUARDED: [&str; 2] = ["/api", "/ws"];
+const GUARDED: [&str; 3] = ["/api", "/ws", "/metrics"];
 
 /// The tokens that let a client in. Without any, everyone is.
 #[derive(Clone, Debug, Default)]
@@ -205,6 +205,7 @@ mod tests {
             "/api//agents",
             "/api/nowhere",
             "/ws/agent-status",
+            "/metrics",
         ] {
             assert!(guards(path), "{path}");
         }
@@ -214,6 +215,7 @@ mod tests {
             "*",
             "/health",
             "/apis",
+            "/metrics.txt",
             "/API/agents",
             "//api/agents",
             "/api%2Fagents",

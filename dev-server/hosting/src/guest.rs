@@ -132,7 +132,7 @@ impl<T> variables::HostWithStore<T> for HasSelf<Guest> {
             let value = guest.component.variables.get(&name)?;
             // What only the host knows, it says at each time.
             Some(match name.as_str() {
-                WRITE_BLOCKED => guest.pool.write_lock().blocked_seconds().to_string(),
+                WRITE_BLOCKED => guest.pool.write_blocked_seconds().to_string(),
                 OLD_ENTRIES => guest
                     .pool
                     .old_entries()

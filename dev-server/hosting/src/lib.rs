@@ -8,6 +8,7 @@ mod folder_changes;
 mod guest;
 mod host;
 mod manifest;
+mod metrics;
 mod pool;
 mod sqlite;
 mod write_lock;

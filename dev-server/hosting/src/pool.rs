@@ -87,6 +87,12 @@ impl Pool {
         &self.write_lock
     }
 
+    /// For how many seconds nobody could write, from some on; else 0.
+    #[must_use]
+    pub fn write_blocked_seconds(&self) -> u64 {
+        self.write_lock.blocked_seconds()
+    }
+
     /// When the file could last be written. Statements ask it where somebody keeps it.
     #[must_use]
     pub fn lease_clock(&self) -> &Arc<LeaseClock> {

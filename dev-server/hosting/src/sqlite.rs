@@ -18,6 +18,7 @@ use database::{Error, FOREIGN_KEYS_OFF, FOREIGN_KEYS_ON, WRITE_LOCK_TIMEOUT};
 use tokio::time::{Instant, sleep};
 
 use crate::guest::bindings::spin::sqlite::sqlite as wit;
+use crate::metrics;
 use crate::pool::Pool;
 use crate::write_queue::{self, Transaction, Turn};
 
@@ -49,7 +50,7 @@ pub(crate) type Outcome = Result<Rows<wit::Value>, String>;
 /// Runs a statement.
 pub(crate) fn execute(connection: &rusqlite::Connection, statement: &Statement) -> Outcome {
     let (sql, parameters) = &**statement;
-    native::execute(connection, sql, parameters, MAX_RESULT_BYTES)
+    metrics::busy(|| native::execute(connection, sql, parameters, MAX_RESULT_BYTES))
 }
 
 /// Runs one that gives no rows and has no parameters.

@@ -19,6 +19,7 @@ use database::native::File;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::metrics::{self, Wait};
 use crate::pool::Pool;
 use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, is_locked, order};
 
@@ -61,7 +62,7 @@ impl WriteQueue {
     /// Waits for the turn.
     async fn enter(&self) -> Turn {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waits = Waits(&self.waiting);
+        let _waits = (Waits(&self.waiting), Wait::begin());
         Arc::clone(&self.writer).lock_owned().await
     }
 
@@ -155,6 +156,7 @@ async fn write_alone(
         let outcome;
         (turn, file, outcome) = writing.await.map_err(|error| error.to_string())?;
         if is_locked(&outcome) && Instant::now() < deadline {
+            let _wait = Wait::begin();
             sleep(PAUSE).await;
             continue;
         }
@@ -211,7 +213,7 @@ async fn close(pool: &Arc<Pool>, turn: Turn) -> Result<Turn, String> {
 fn commit(pool: &Pool, mut turn: Turn) -> Turn {
     match std::mem::take(&mut *turn) {
         Writer::Open(Group { file, members }) => {
-            let result = order(&file, "COMMIT");
+            let result = metrics::busy(|| order(&file, "COMMIT"));
             if result.is_err() {
                 // Fails only where SQLite has rolled back by itself already.
                 let _ = order(&file, "ROLLBACK");
@@ -262,6 +264,7 @@ impl Transaction {
                         Ok(()) => break,
                         // Another process has the lock.
                         Err(_) if is_locked(&begun) && Instant::now() < deadline => {
+                            let _wait = Wait::begin();
                             sleep(PAUSE).await;
                         }
                         Err(error) => {

@@ -17,6 +17,7 @@ use super::hub::{Event, LogBatch};
 use super::source::Source;
 use super::upgrade::{Socket, send_text};
 use crate::database_file::Error;
+use crate::metrics::{FeedClient, METRICS};
 
 /// How often a client's side is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -56,7 +57,7 @@ pub(super) struct Client {
     heartbeat: Instant,
     heard: Instant,
     pings: Interval,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, FeedClient),
 }
 
 impl Client {
@@ -78,7 +79,7 @@ impl Client {
             heartbeat: now + HEARTBEAT,
             heard: now,
             pings: interval_at(now + PING_INTERVAL, PING_INTERVAL),
-            _place: place,
+            _place: (place, FeedClient::enter()),
         }
     }
 
@@ -151,8 +152,13 @@ impl Client {
                 event = ring.recv() => match event {
                     Ok(Event::Changes(batch)) => {
                         if batch.last_seq() > self.seq {
-                            for frame in batch.frames_after(self.seq, &self.parameters.filter) {
+                            let frames = batch.frames_after(self.seq, &self.parameters.filter);
+                            let has_frames = !frames.is_empty();
+                            for frame in frames {
                                 self.send(frame).await?;
+                            }
+                            if has_frames {
+                                METRICS.feed_lag.observe(batch.age().as_secs_f64());
                             }
                             self.seq = batch.last_seq();
                         }
@@ -329,6 +335,7 @@ impl Client {
     }
 
     async fn resync(&mut self, reason: &str) -> Result<broadcast::Receiver<Event>, CloseReason> {
+        METRICS.feed_resyncs.inc();
         self.send(frames::resync(reason).text).await?;
         self.snapshot().await
     }

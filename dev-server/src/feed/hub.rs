@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use database::change_log::Entity;
 use database::log_tail::LogFilter;
@@ -34,6 +35,8 @@ pub(super) enum Event {
 /// Some changes, and the frames that are made of them, which clients with the same filter share.
 pub(super) struct Batch {
     changes: Vec<Change>,
+    /// When they were read.
+    read: Instant,
     /// What they are of.
     entities: HashSet<Entity>,
     /// The sessions of the agents among them; `None` where one may be of any.
@@ -199,6 +202,7 @@ impl Batch {
         }
         Self {
             changes,
+            read: Instant::now(),
             entities,
             sessions,
             frames: Mutex::default(),
@@ -239,6 +243,11 @@ impl Batch {
             0 => self.frames(filter),
             seen => texts(frames::delta(&self.changes[seen..], filter)),
         }
+    }
+
+    /// How long ago it was read.
+    pub(super) fn age(&self) -> Duration {
+        self.read.elapsed()
     }
 
     /// The last change of the batch.

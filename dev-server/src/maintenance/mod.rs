@@ -23,6 +23,7 @@ use tracing::{debug, warn};
 
 use crate::config::Config;
 use crate::database_file::{DatabaseFile, Error};
+pub(crate) use write_ahead_log::size as log_size;
 
 /// How many rows one step deletes.
 const DELETED_AT_ONCE: usize = 500;

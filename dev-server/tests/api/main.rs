@@ -21,6 +21,7 @@ mod idempotency;
 mod large;
 mod locks;
 mod methods;
+mod metrics;
 mod paths;
 mod process;
 mod query_plans;

@@ -23,7 +23,7 @@ const JUNK: &str = "none-of-it";
 const READS: [&str; 2] = ["GET", "HEAD"];
 
 /// The contract's paths with the methods that they have.
-const ROUTES: [(&str, &[&str]); 21] = [
+const ROUTES: [(&str, &[&str]); 23] = [
     ("/api/agents", &["GET", "POST"]),
     ("/api/agents/x", &["GET", "PUT", "PATCH", "DELETE"]),
     ("/api/runtime/agents", &["GET", "POST"]),
@@ -41,6 +41,8 @@ const ROUTES: [(&str, &[&str]); 21] = [
     ("/api/runtime/stats", &["GET"]),
     // The stream of events ends with its client, so it is only asked for its head.
     ("/api/runtime/events", &["HEAD"]),
+    ("/metrics", &["GET"]),
+    ("/metrics/", &["GET"]),
     ("/api/agents/", &["GET", "POST"]),
     ("/api/agents?limit=1", &["GET"]),
     ("/api/runtime/agents//", &["GET", "POST"]),

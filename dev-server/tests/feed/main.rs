@@ -16,6 +16,7 @@ mod frames;
 mod include;
 mod leases;
 mod messages;
+mod metrics;
 mod others;
 mod protocol;
 mod proxy;

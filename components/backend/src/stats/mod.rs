@@ -9,6 +9,7 @@ use database::Database;
 use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Query};
 use model::{Scope, Stats, StatsQuery};
+pub(crate) use queries::{agents, logs};
 
 pub(crate) fn table() -> Table<Database> {
     let methods = get(

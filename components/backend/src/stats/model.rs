@@ -103,6 +103,7 @@ impl Declared for StatsQuery {
 }
 
 /// What is counted.
+#[derive(Default)]
 pub(crate) struct Scope {
     pub(crate) session_id: Option<String>,
     /// The first instant that counts.

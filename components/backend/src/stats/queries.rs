@@ -12,7 +12,7 @@ use database::{Connection, Error, Row, Value};
 use domain::Timestamp;
 
 use super::model::{ModelUse, Point, Scope, Stats};
-use crate::counts::{Usage, halves, usage};
+use crate::counts::{AgentCounts, LogCounts, Usage, halves, usage};
 
 /// The most points of a series.
 const MOST_POINTS: i64 = 1000;
@@ -26,6 +26,20 @@ pub(crate) fn stats(db: &dyn Connection, scope: &Scope) -> Result<Stats, Error> 
         stats.series = Some(series(db, scope, interval)?);
     }
     Ok(stats)
+}
+
+/// All agents by status, and what they cost.
+pub(crate) fn agents(db: &dyn Connection) -> Result<(AgentCounts, f64), Error> {
+    let mut stats = Stats::default();
+    count_agents(db, &Scope::default(), &mut stats)?;
+    Ok((stats.agents, stats.cost_usd))
+}
+
+/// All log entries of agents by level.
+pub(crate) fn logs(db: &dyn Connection) -> Result<LogCounts, Error> {
+    let mut stats = Stats::default();
+    count_logs(db, &Scope::default(), &mut stats)?;
+    Ok(stats.logs)
 }
 
 fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result<(), Error> {

@@ -92,7 +92,7 @@ pub(crate) fn document() -> Value {
     document["tags"] = json!([
         {"name": "agents", "description": "Definitions, which running agents are started from."},
         {"name": "runtime", "description": "Running agents, their prompts and logs, workflows, messages, and the questions about them."},
-        {"name": "health", "description": "Whether the service is up."},
+        {"name": "health", "description": "Whether the service is up, and what it counts."},
     ]);
     let paths = document["paths"].as_object_mut().expect("paths");
     for (path, methods) in paths.iter_mut() {
@@ -142,7 +142,8 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
     let tag = if guarded { group } else { "health" };
     operation["tags"] = json!([tag]);
     operation["operationId"] = operation_id(path, method).into();
-    if guarded {
+    let has_token = guarded || path == "/metrics";
+    if has_token {
         operation["security"] = json!([{}, {"token": []}]);
     }
     let has_header = |operation: &Value, name: &str| {
@@ -152,8 +153,11 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
             .any(|parameter| parameter["name"] == name)
     };
     let mut errors = Vec::new();
+    if has_token {
+        errors.push(401);
+    }
     if guarded {
-        errors.extend([401, 503]);
+        errors.push(503);
         if method != "get" {
             errors.push(403);
         }
@@ -184,28 +188,7 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         let reference = format!("#/components/responses/{status}");
         operation["responses"][status.to_string()] = json!({"$ref": reference});
     }
-    let parameters = operation
-        .get_mut("parameters")
-        .and_then(Value::as_array_mut);
-    for parameter in parameters.into_iter().flatten() {
-        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-        if name == "id" {
-            parameter["description"] = "The id.".into();
-        }
-        if let Some(description) = parameter["schema"]
-            .as_object_mut()
-            .and_then(|schema| schema.remove("description"))
-        {
-            parameter["description"] = description;
-        }
-        if parameter["schema"]["type"] == "array" {
-            // Separated by commas.
-            parameter["explode"] = false.into();
-        }
-        if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == name) {
-            parameter["example"] = serde_json::from_str(example).expect("JSON");
-        }
-    }
+    finish_parameters(operation);
     let key = format!("{method} {path}");
     if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == key) {
         operation["requestBody"]["content"]["application/json"]["example"] =
@@ -233,6 +216,38 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
             "description": "A stream without an end. Each event is a frame `{\"type\", \"data\"}`, its `id` the number of the change.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         });
+    }
+    if path == "/metrics" {
+        operation["responses"]["200"] = json!({
+            "description": "Text in the exposition format of Prometheus. The dev-server adds what it knows of its own process.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        });
+    }
+}
+
+/// Adds to the parameters of an operation what they mean and an example, as far as that is the same everywhere.
+fn finish_parameters(operation: &mut Value) {
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        if name == "id" {
+            parameter["description"] = "The id.".into();
+        }
+        if let Some(description) = parameter["schema"]
+            .as_object_mut()
+            .and_then(|schema| schema.remove("description"))
+        {
+            parameter["description"] = description;
+        }
+        if parameter["schema"]["type"] == "array" {
+            // Separated by commas.
+            parameter["explode"] = false.into();
+        }
+        if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == name) {
+            parameter["example"] = serde_json::from_str(example).expect("JSON");
+        }
     }
 }
 

@@ -38,6 +38,7 @@ fn every_component_is_built_and_has_a_route() {
         ("/docs/...", "web"),
         ("/redoc/...", "web"),
         ("/openapi.json", "web"),
+        ("/metrics", "health"),
         ("/...", "health"),
     ];
     assert_eq!(by_route, BTreeMap::from(expected));

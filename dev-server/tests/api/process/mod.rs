@@ -10,6 +10,7 @@ mod leases;
 mod long_lists;
 mod manifest;
 mod message_waits;
+mod metrics;
 mod migrate;
 mod request_id;
 mod retention;

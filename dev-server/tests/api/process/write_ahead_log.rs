@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::Connection as Sqlite;
 use tempfile::tempdir;
 
-use crate::support::server::{DEADLINE, Server};
+use crate::metrics::sample;
+use crate::support::client::Request;
+use crate::support::server::{Connection, DEADLINE, Server};
 
 fn size(path: &Path) -> u64 {
     let mut log = path.as_os_str().to_owned();
@@ -14,12 +16,18 @@ fn size(path: &Path) -> u64 {
     std::fs::metadata(log).map_or(0, |metadata| metadata.len())
 }
 
+async fn pinned(connection: &mut Connection) -> f64 {
+    let response = connection.send(Request::new("GET", "/metrics")).await;
+    let name = "orchestrator_write_ahead_log_pinned_seconds";
+    sample(response.text(), name).unwrap()
+}
+
 #[tokio::test]
 async fn the_log_is_short_again_after_a_long_reader() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("test.db");
-    let _server = Server::start(&path, &[]);
-    let reader = Connection::open(&path).unwrap();
+    let server = Server::start(&path, &[]);
+    let reader = Sqlite::open(&path).unwrap();
     reader
         .execute_batch("BEGIN; SELECT * FROM orchestrator_agents")
         .unwrap();
@@ -29,7 +37,7 @@ async fn the_log_is_short_again_after_a_long_reader() {
         })
         .unwrap();
     assert_eq!(read, 0);
-    let writer = Connection::open(&path).unwrap();
+    let writer = Sqlite::open(&path).unwrap();
     writer.busy_timeout(DEADLINE).unwrap();
     writer
         .execute_batch(
@@ -44,7 +52,12 @@ async fn the_log_is_short_again_after_a_long_reader() {
         // No checkpoint holds a writer up for the sake of a reader.
         assert!(asked.elapsed() < Duration::from_secs(2));
     }
+    let mut connection = server.connect().await;
+    server.wait_for("one reader keeps the write-ahead log from beginning anew");
+    assert!(pinned(&mut connection).await >= 5.0);
     reader.execute_batch("COMMIT").unwrap();
+    server.wait_for("the write-ahead log is no longer kept by that reader");
+    assert!(pinned(&mut connection).await < 1.0);
     let start = Instant::now();
     while size(&path) > 24 << 20 {
         assert!(start.elapsed() < DEADLINE, "{} bytes", size(&path));
