@@ -34,7 +34,7 @@ pub(crate) struct Stats {
 pub(crate) struct Prompts {
     pub(crate) total: i64,
     pub(crate) by_status: PromptsByStatus,
-    /// Most prompts first.
+    /// Most prompts first, at most 1000; of a name the first 255 characters.
     pub(crate) by_model: Vec<ModelUse>,
 }
 

@@ -5,8 +5,6 @@
 //! minutes up to the next hour, and of the minute that `since` lies in the rows themselves. So it reads some thousand
 //! rows, however many there are. Log entries are counted in blocks (`database::log_blocks`).
 
-use std::collections::BTreeMap;
-
 use database::log_blocks::{ENTRIES_BY_LEVEL, ENTRIES_BY_LEVEL_SINCE};
 use database::{Connection, Error, Row, Value};
 use domain::Timestamp;
@@ -14,6 +12,9 @@ use domain::Timestamp;
 use super::model::{ModelUse, Point, Scope, Stats};
 use crate::counts::{AgentCounts, LogCounts, Usage, halves, usage};
 
+/// The most models, and how many characters of a name are told. A client may send any number of any length.
+const MOST_MODELS: usize = 1000;
+const LONGEST_MODEL: usize = 255;
 /// The most points of a series.
 const MOST_POINTS: i64 = 1000;
 
@@ -93,7 +94,7 @@ fn count_agents(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result
     Ok(())
 }
 
-/// Prompts by status and model (columns `status`, `model`, `prompts` and those of [`Usage`]).
+/// Prompts by status, and then by model without a status (columns `status`, `model`, `prompts` and those of [`Usage`]).
 fn prompts(db: &dyn Connection, scope: &Scope) -> Result<Vec<Row>, Error> {
     const KEPT: &str = "status, model, prompts, tokens_input_high, tokens_input_low, tokens_output_high, \
         tokens_output_low, cost_high, cost_low FROM prompt_usage";
@@ -134,35 +135,34 @@ fn prompts(db: &dyn Connection, scope: &Scope) -> Result<Vec<Row>, Error> {
         }
     };
     let sql = format!(
-        "SELECT status, model, sum(prompts) AS prompts, {sums} FROM ({counted}) GROUP BY status, model",
+        "WITH counted AS MATERIALIZED (\
+         SELECT status, substr(model, 1, {LONGEST_MODEL}) AS model, sum(prompts) AS prompts, {sums} FROM ({counted}) GROUP BY 1, 2) \
+         SELECT status, NULL AS model, sum(prompts) AS prompts, {sums} FROM counted GROUP BY status \
+         UNION ALL SELECT * FROM (SELECT NULL, model, sum(prompts), {sums} FROM counted GROUP BY model \
+         ORDER BY 3 DESC, model LIMIT {MOST_MODELS})",
         sums = usage!()
     );
     db.execute(&sql, &parameters)
 }
 
 fn count_prompts(db: &dyn Connection, scope: &Scope, stats: &mut Stats) -> Result<(), Error> {
-    let mut models: BTreeMap<String, (i64, Usage)> = BTreeMap::new();
     let mut all = Usage::default();
     for mut row in prompts(db, scope)? {
-        let (word, count) = (row.text("status")?, row.integer("prompts")?);
-        stats.prompts.total += count;
-        stats.prompts.by_status.add(&word, count);
-        let (of_model, usage) = models.entry(row.text("model")?).or_default();
-        *of_model += count;
-        let mut again = row.clone();
-        usage.add(&mut row)?;
-        all.add(&mut again)?;
+        let count = row.integer("prompts")?;
+        if let Some(word) = row.optional_text("status")? {
+            stats.prompts.total += count;
+            stats.prompts.by_status.add(&word, count);
+            all.add(&mut row)?;
+        } else {
+            let model = row.text("model")?;
+            let mut usage = Usage::default();
+            usage.add(&mut row)?;
+            let used = ModelUse::new(model, count, usage);
+            stats.prompts.by_model.push(used);
+        }
     }
     stats.tokens_input = all.tokens_input();
     stats.tokens_output = all.tokens_output();
-    let models = models.into_iter();
-    stats.prompts.by_model = models
-        .map(|(model, (prompts, usage))| ModelUse::new(model, prompts, usage))
-        .collect();
-    stats
-        .prompts
-        .by_model
-        .sort_by_key(|used| std::cmp::Reverse(used.prompts));
     Ok(())
 }
 
