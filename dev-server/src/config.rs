@@ -64,7 +64,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "MAX_BODY_BYTES",
         default: "2097152",
-        help: "the largest request body, in bytes",
+        help: "the largest request body, in bytes; at most 33554432",
     },
     Variable {
         name: "FEED_URL",
@@ -311,6 +311,7 @@ mod tests {
             ("API_READ_TOKEN", "alone"),
             ("CORS_ORIGINS", "localhost"),
             ("MAX_BODY_BYTES", "-1"),
+            ("MAX_BODY_BYTES", "33554433"),
             ("MAX_WS_CLIENTS", "0"),
             ("CHANGE_LOG_MAX", "many"),
             ("RETENTION_DAYS", "-1"),

@@ -206,6 +206,11 @@ fn no_answer(failure: Failure, request_id: Option<&HeaderValue>) -> Response {
     match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
         Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
+        Failure::OutOfMemory => {
+            let sentence =
+                "The request takes more memory than there is for one: ask for less at once";
+            unavailable(sentence, "60")
+        }
         Failure::TooManyStreams => unavailable("There are too many streams, try again later", "10"),
         Failure::Failed(error) => {
             let id = request_id.and_then(|id| id.to_str().ok());

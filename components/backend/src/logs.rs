@@ -15,7 +15,7 @@ use feed_protocol::LOG_ENTRY;
 use http_api::routing::{Table, delete, get, path, post};
 use http_api::{
     ApiError, Declared, Field, FieldError, FromBody, Id, IdempotentBody, Input, Kind, ListQuery,
-    Location, Order, Query, Reader, StoredResponse, fields,
+    Location, Order, Query, Reader, StoredResponse, fields, items,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -224,7 +224,7 @@ impl FromBody for NewEntries {
     type Read = Entries;
 
     fn from_body(body: &RawValue) -> Result<Entries, ApiError> {
-        let Ok(entries) = serde_json::from_str::<Vec<&RawValue>>(body.get()) else {
+        let Some((entries, count)) = items(body, MOST_ENTRIES) else {
             return New::<LogEntry>::from_body(body).map(Entries::One);
         };
         let place = vec![Location::Field("body")];
@@ -232,13 +232,13 @@ impl FromBody for NewEntries {
             kind,
             loc: place.clone(),
             msg,
-            input: entries.len().into(),
+            input: count.into(),
         };
-        if entries.is_empty() {
+        if count == 0 {
             let msg = "Array should have at least 1 item".to_owned();
             return Err(ApiError::Invalid(vec![error("too_short", msg)]));
         }
-        if entries.len() > MOST_ENTRIES {
+        if count > MOST_ENTRIES {
             let msg = format!("Array should have at most {MOST_ENTRIES} items");
             return Err(ApiError::Invalid(vec![error("too_long", msg)]));
         }
@@ -247,7 +247,7 @@ impl FromBody for NewEntries {
         let mut errors = Vec::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let place = vec![Location::Field("body"), Location::Index(index)];
-            let entry = Reader::of_object(place, entry)
+            let entry = Reader::of_object(place, entry, &fields)
                 .map_err(|error| ApiError::Invalid(vec![error]))
                 .and_then(|reader| reader.read(&fields));
             match entry {
@@ -347,8 +347,12 @@ fn insert_several(db: &dyn Connection, entries: &[Input]) -> Result<Inserted, Ap
             ]
         })
         .collect();
-    // Lists of text always serialise.
-    let json = serde_json::to_string(&rows).unwrap_or_default();
+    // At once as large as it gets, unless there is much to escape: while it grows, there is room for it twice.
+    let bytes: usize = entries.iter().map(|entry| entry.bytes() + 128).sum();
+    let mut json = Vec::with_capacity(bytes + bytes / 8);
+    // Lists of text always serialise, to text.
+    let _ = serde_json::to_writer(&mut json, &rows);
+    let json = String::from_utf8(json).unwrap_or_default();
     let ids = db
         .execute(SQL, &[json.into()])?
         .into_iter()

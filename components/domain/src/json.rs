@@ -56,6 +56,55 @@ pub fn look_through(bytes: &[u8]) -> serde_json::Result<()> {
     serde_json::from_slice::<Readable>(bytes).map(drop)
 }
 
+/// Whether a text is a JSON array of strings.
+#[must_use]
+pub fn is_texts(text: &str) -> bool {
+    serde_json::from_str::<Texts>(text).is_ok()
+}
+
+/// An array of strings, read and forgotten.
+struct Texts;
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array of strings")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Text>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// A string, read and forgotten.
+struct Text;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Self)
+    }
+}
+
+impl Visitor<'_> for Text {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
 /// Any value, read and forgotten.
 struct Readable;
 
@@ -172,6 +221,24 @@ mod tests {
         assert_eq!(out(r#"{"a": [1e999]}"#), r#""{\"a\": [1e999]}""#);
         assert_eq!(out(r#"{"a": "\ud83d"}"#), r#""{\"a\": \"\\ud83d\"}""#);
         assert_eq!(out(&"[".repeat(1000)), format!("{:?}", "[".repeat(1000)));
+    }
+
+    #[test]
+    fn texts_are_strings_in_an_array() {
+        for texts in ["[]", r#"[""]"#, r#" ["a", "\u00e4\n"] "#] {
+            assert!(is_texts(texts), "{texts}");
+        }
+        for other in [
+            "",
+            "{}",
+            r#""a""#,
+            "[1]",
+            r#"["a", null]"#,
+            r#"[["a"]]"#,
+            r#"["a""#,
+        ] {
+            assert!(!is_texts(other), "{other}");
+        }
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod time;
 pub mod words;
 
 pub use id::new_id;
-pub use json::{Json, is_readable, look_through, with_whole_characters};
+pub use json::{Json, is_readable, is_texts, look_through, with_whole_characters};
 pub use time::Timestamp;
 pub use words::Words;

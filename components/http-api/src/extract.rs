@@ -43,9 +43,10 @@ impl<T: Declared> FromBody for T {
     type Read = Input;
 
     fn from_body(body: &RawValue) -> Result<Input, ApiError> {
-        Reader::of_object(vec![Location::Field("body")], body)
+        let fields = T::fields();
+        Reader::of_object(vec![Location::Field("body")], body, &fields)
             .map_err(|error| ApiError::Invalid(vec![error]))?
-            .read(&T::fields())
+            .read(&fields)
     }
 
     fn schema() -> serde_json::Value {
@@ -84,7 +85,8 @@ pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, Ap
         return Err(ApiError::TooLarge { limit });
     }
     let mut body = request.into_body();
-    let mut bytes = Vec::new();
+    // At once, where it is known: while a text grows, there is room for it twice.
+    let mut bytes = Vec::with_capacity(declared.unwrap_or_default().min(limit));
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| ApiError::Incomplete)?.into_data() else {

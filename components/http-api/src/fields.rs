@@ -12,6 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::kind::{Kind, Raw, Violation, parse};
+use crate::members::members;
 use crate::{ApiError, FieldError, Location};
 
 /// Whether a field has to be there.
@@ -62,6 +63,11 @@ impl Field {
             presence: Presence::Required,
             ..Self::optional(name, kind, doc)
         }
+    }
+
+    /// All its names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
     /// The same, also under other names.
@@ -147,18 +153,23 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the members of a JSON object at `location`. Of a name that comes twice, the last counts.
+    /// Reads the members of a JSON object at `location` that are called like one of `fields`. Of a name that comes twice, the
+    /// last counts.
     ///
     /// # Errors
     /// An error where `value` is no object.
-    pub fn of_object(location: Vec<Location>, value: &'a RawValue) -> Result<Self, FieldError> {
+    pub fn of_object(
+        location: Vec<Location>,
+        value: &'a RawValue,
+        fields: &[Field],
+    ) -> Result<Self, FieldError> {
         let whole = Raw::Json(value);
-        match serde_json::from_str::<BTreeMap<Cow<'a, str>, &'a RawValue>>(value.get()) {
-            Ok(values) => Ok(Self {
+        match members(value, fields) {
+            Ok(members) => Ok(Self {
                 location,
-                values: values
+                values: members
                     .into_iter()
-                    .map(|(name, value)| (name, Raw::Json(value)))
+                    .map(|(name, value)| (Cow::Borrowed(name), Raw::Json(value)))
                     .collect(),
                 whole,
                 errors: Vec::new(),
@@ -223,8 +234,8 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, field: &Field) -> Option<Value> {
-        let mut names = std::iter::once(&field.name).chain(field.aliases);
-        let sent = names.find_map(|name| Some((*name, *self.values.get(*name)?)));
+        let mut names = field.names();
+        let sent = names.find_map(|name| Some((name, *self.values.get(name)?)));
         let Some((name, raw)) = sent else {
             if field.presence == Presence::Required {
                 let missing = Violation("missing", "Field required".to_owned());

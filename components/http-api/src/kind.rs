@@ -138,9 +138,7 @@ pub(crate) fn parse(kind: Kind, raw: Raw<'_>) -> Result<Value, Violation> {
             _ => violation("dict_type", "Input should be an object"),
         },
         Kind::Texts => match raw {
-            Raw::Json(value) if serde_json::from_str::<Vec<String>>(value.get()).is_ok() => {
-                Ok(value.get().into())
-            }
+            Raw::Json(value) if domain::is_texts(value.get()) => Ok(value.get().into()),
             _ => violation("list_type", "Input should be an array of strings"),
         },
         Kind::Time => match raw.text().and_then(|text| Timestamp::parse(&text)) {

@@ -16,6 +16,7 @@ mod gzip;
 mod hosts;
 mod idempotency;
 mod kind;
+mod members;
 mod page;
 pub mod routing;
 mod service;
@@ -35,9 +36,10 @@ pub use fields::{Declared, Field, Input, Presence, Reader};
 pub use hosts::Hosts;
 pub use idempotency::{IdempotentBody, StoredResponse};
 pub use kind::Kind;
+pub use members::items;
 pub use page::{List, ListQuery, Listed, Order, PageOf, rows_after};
 pub use service::Api;
-pub use settings::Settings;
+pub use settings::{LARGEST_BODY, Settings};
 pub use version::{IfMatch, Told};
 
 /// The service's name, as `/` and `/health` give it.

@@ -2,6 +2,10 @@
 
 use crate::{Admission, Hosts, Origins, Tokens};
 
+/// The most bytes that a body may be allowed to have. An instance has 256 MB, in which a body is there up to six times: as it
+/// came, unpacked, as values, as the parameter of a statement, and as the host takes that over.
+pub const LARGEST_BODY: usize = 32 << 20;
+
 /// The settings of a component. Names and defaults stand in spin.toml; the dev-server takes them from the
 /// environment.
 #[derive(Clone, Debug)]
@@ -109,13 +113,13 @@ impl Settings {
     /// Reads `MAX_BODY_BYTES`.
     ///
     /// # Errors
-    /// A sentence about what is no positive number.
+    /// A sentence about what is no positive number, or too large.
     pub fn parse_max_body_bytes(number: &str) -> Result<usize, String> {
         number
             .trim()
             .parse()
             .ok()
-            .filter(|bytes| *bytes > 0)
-            .ok_or_else(|| format!("{number:?} is not a number of bytes"))
+            .filter(|bytes| (1..=LARGEST_BODY).contains(bytes))
+            .ok_or_else(|| format!("{number:?} is not a number of bytes from 1 to {LARGEST_BODY}"))
     }
 }

@@ -20,6 +20,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::guest::Guest;
 use crate::manifest::Component;
+use crate::memory::Shortage;
 use crate::pool::Pool;
 
 /// How many requests an instance serves in its life, as in Spin.
@@ -78,7 +79,7 @@ impl HandlerState for Instances {
             Arc::clone(&self.pool),
         );
         let mut store = Store::new(&self.engine, guest);
-        store.limiter(|guest| &mut guest.limits);
+        store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(TICKS_IN_A_TURN);
         store.epoch_deadline_async_yield_and_update(TICKS_IN_A_TURN);
         let service = self.service.instantiate_async(&mut store).await?;
@@ -115,14 +116,18 @@ impl StreamActivity {
     }
 }
 
-/// Goes with a request, and learns the activity of the instance that takes it.
+/// Goes with a request, and learns of the instance that takes it.
 #[derive(Clone, Default)]
-pub(crate) struct RequestHandle(Arc<OnceLock<StreamActivity>>);
+pub(crate) struct RequestHandle {
+    activity: Arc<OnceLock<StreamActivity>>,
+    /// Whether its memory was not enough.
+    pub(crate) shortage: Shortage,
+}
 
 impl RequestHandle {
     /// The activity of the instance.
     pub(crate) fn activity(&self) -> StreamActivity {
-        self.0.get().cloned().unwrap_or_default()
+        self.activity.get().cloned().unwrap_or_default()
     }
 }
 
@@ -149,12 +154,13 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, Guest>,
+        mut store: StoreContextMut<'_, Guest>,
         handle: RequestHandle,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         // A request is taken by one instance, once.
-        let _ = handle.0.set(self.activity.clone());
+        let _ = handle.activity.set(self.activity.clone());
+        store.data_mut().memory.serve(handle.shortage);
         Box::pin(tokio::time::sleep(REQUEST_LIMIT))
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
+use wasmtime::Result;
 use wasmtime::component::{Accessor, HasSelf, Linker, Resource, ResourceTable};
-use wasmtime::{Result, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
@@ -15,11 +15,9 @@ use wasmtime_wasi_http::{
 };
 
 use crate::manifest::Component;
+use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::sqlite::Handle;
-
-/// The most bytes of memory that an instance may have.
-const MAX_MEMORY_BYTES: usize = 256 << 20;
 
 /// The variables that say for how many seconds nobody could write, and how many log entries are to be deleted.
 const WRITE_BLOCKED: &str = "write_blocked_seconds";
@@ -46,7 +44,7 @@ pub(crate) struct Guest {
     table: ResourceTable,
     component: Arc<Component>,
     pool: Arc<Pool>,
-    pub(crate) limits: StoreLimits,
+    pub(crate) memory: Memory,
 }
 
 impl Guest {
@@ -59,9 +57,7 @@ impl Guest {
             table: ResourceTable::new(),
             component,
             pool,
-            limits: StoreLimitsBuilder::new()
-                .memory_size(MAX_MEMORY_BYTES)
-                .build(),
+            memory: Memory::default(),
         }
     }
 

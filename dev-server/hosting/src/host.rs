@@ -68,6 +68,8 @@ pub enum Failure {
     NoRoute,
     /// The request took too long, or waited too long for its turn.
     TimedOut,
+    /// The component needed more memory than it may have.
+    OutOfMemory,
     /// The response is a stream, and there are as many as there may be.
     TooManyStreams,
     /// The component failed.
@@ -164,7 +166,7 @@ impl Host {
         let response = component
             .handle(handle.clone(), request)
             .await
-            .map_err(|error| Failure::new(&route.component, error))?;
+            .map_err(|error| Failure::new(&route.component, &handle, error))?;
         if is_stream(&response) {
             return self.stream(response, &handle);
         }
@@ -177,11 +179,7 @@ impl Host {
         let bytes = body
             .collect()
             .await
-            .map_err(|error| {
-                Failure::Failed(
-                    anyhow::Error::from(error).context(format!("component {}", route.component)),
-                )
-            })?
+            .map_err(|error| Failure::new(&route.component, &handle, error.into()))?
             .to_bytes();
         drop(turn);
         let room = self.room(bytes.len()).await?;
@@ -246,7 +244,10 @@ fn is_stream(response: &Response<WasiBody>) -> bool {
 }
 
 impl Failure {
-    fn new(component: &str, error: wasmtime::Error) -> Self {
+    fn new(component: &str, handle: &RequestHandle, error: wasmtime::Error) -> Self {
+        if handle.shortage.is_there() {
+            return Self::OutOfMemory;
+        }
         if error.is::<ExpirationError>() {
             return Self::TimedOut;
         }

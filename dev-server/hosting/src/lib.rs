@@ -8,6 +8,7 @@ mod folder_changes;
 mod guest;
 mod host;
 mod manifest;
+mod memory;
 mod metrics;
 mod pool;
 mod sqlite;

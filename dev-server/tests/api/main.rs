@@ -20,6 +20,7 @@ mod hosts;
 mod idempotency;
 mod large;
 mod locks;
+mod memory;
 mod methods;
 mod metrics;
 mod paths;
