@@ -9,13 +9,14 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
+use hosting::{Client, Share, Shares};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_api::{ApiError, DRAINED};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::server::{detail, unavailable};
+use crate::server::{detail, over_share, unavailable};
 
 /// How long a client may send nothing.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ const ALL: usize = 256 << 10;
 pub(crate) struct Bodies {
     limit: usize,
     room: Arc<Semaphore>,
+    shares: Arc<Shares>,
     /// How much of it is half.
     half: usize,
     longest: Duration,
@@ -40,7 +42,7 @@ pub(crate) struct Bodies {
 /// A body that came whole, and the room that it takes.
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<(OwnedSemaphorePermit, Share)>,
 }
 
 impl Bodies {
@@ -50,6 +52,7 @@ impl Bodies {
         Self {
             limit,
             room: Arc::new(Semaphore::new(all)),
+            shares: Shares::of(all),
             half: all / 2,
             longest: LONGEST,
             longest_in_a_crowd: LONGEST_IN_A_CROWD,
@@ -73,6 +76,7 @@ impl Bodies {
         &self,
         headers: &HeaderMap,
         mut body: Body,
+        client: Option<Client>,
     ) -> Result<Whole, Response> {
         if body.is_end_stream() {
             return Ok(Whole {
@@ -90,7 +94,7 @@ impl Bodies {
         }
         let start = Instant::now();
         let mut bytes = BytesMut::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
+        let mut room: Option<(OwnedSemaphorePermit, Share)> = None;
         loop {
             let deadline = (start + self.longest()).min(Instant::now() + SILENCE);
             let frame = match timeout_at(deadline, body.frame()).await {
@@ -113,9 +117,17 @@ impl Bodies {
                 let sentence = "There are too many bodies at once, try again shortly";
                 return Err(unavailable(sentence, "5"));
             };
-            match &mut room {
-                Some(room) => room.merge(more),
-                None => room = Some(more),
+            let is_within = if let Some((room, share)) = &mut room {
+                room.merge(more);
+                share.grow(kilobytes)
+            } else {
+                let share = self.shares.take(client, kilobytes);
+                room = share.map(|share| (more, share));
+                room.is_some()
+            };
+            if !is_within {
+                drain(body);
+                return Err(over_share());
             }
             bytes.extend_from_slice(&data);
         }
@@ -192,7 +204,10 @@ mod tests {
             let (bodies, headers) = (bodies.clone(), headers.clone());
             tokio::spawn(async move {
                 let body = trickling(kilobytes, 10_000);
-                bodies.take(&headers, body).await.map_err(|it| it.status())
+                bodies
+                    .take(&headers, body, None)
+                    .await
+                    .map_err(|it| it.status())
             })
         });
         // Both have come.
@@ -200,7 +215,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let start = Instant::now();
-        while bodies.take(&headers, trickling(20, 0)).await.is_err() {
+        while bodies.take(&headers, trickling(20, 0), None).await.is_err() {
             assert!(
                 start.elapsed() < Duration::from_secs(10),
                 "there is no room"
@@ -219,7 +234,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_may_take_its_time_while_there_is_room() {
-        let taken = small().take(&HeaderMap::new(), trickling(10, 20)).await;
+        let taken = small()
+            .take(&HeaderMap::new(), trickling(10, 20), None)
+            .await;
         assert_eq!(
             taken.map(|whole| whole.bytes.len()).ok(),
             Some(10 * 1024 + 20)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use database::change_log;
-use hosting::Failure;
+use hosting::{Client, Failure, Share, Shares};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, header};
@@ -35,6 +35,7 @@ const KEPT: Duration = Duration::from_millis(20);
 pub(crate) struct MessageWaits {
     agents: Mutex<HashMap<String, Agent>>,
     places: Arc<Semaphore>,
+    shares: Arc<Shares>,
     /// Of those that ask the component. Each at work takes an instance, and many may come or be woken at once.
     asking: Semaphore,
     stopping: watch::Receiver<bool>,
@@ -72,6 +73,15 @@ struct Place {
     waits: Arc<MessageWaits>,
     agent: String,
     _permit: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// Why a request may not wait.
+pub(crate) enum NoPlace {
+    /// As many of this client wait as may.
+    OverShare,
+    /// As many wait as may.
+    TooMany,
 }
 
 impl Waiting {
@@ -96,14 +106,24 @@ impl MessageWaits {
         Arc::new(Self {
             agents: Mutex::default(),
             places: Arc::new(Semaphore::new(most)),
+            shares: Shares::of(most),
             asking: Semaphore::new(ASKING),
             stopping,
         })
     }
 
-    /// Takes a request; `None` where as many wait as may.
-    pub(crate) fn begin(self: &Arc<Self>, wait: Wait) -> Option<Waiting> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    /// Takes a request of `client`.
+    ///
+    /// # Errors
+    /// [`NoPlace`] where it may not wait.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        wait: Wait,
+        client: Option<Client>,
+    ) -> Result<Waiting, NoPlace> {
+        let share = self.shares.take(client, 1).ok_or(NoPlace::OverShare)?;
+        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = permit.map_err(|_| NoPlace::TooMany)?;
         let mut agents = self.agents();
         let entry = agents.entry(wait.agent.clone());
         let entry = entry.or_insert_with(|| Agent {
@@ -112,7 +132,7 @@ impl MessageWaits {
         });
         entry.requests += 1;
         let begun = Instant::now();
-        Some(Waiting {
+        Ok(Waiting {
             begun,
             head: wait.head,
             deadline: begun + wait.longest,
@@ -122,6 +142,7 @@ impl MessageWaits {
                 waits: Arc::clone(self),
                 agent: wait.agent,
                 _permit: permit,
+                _share: share,
             }),
         })
     }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use hosting::{Failure, Host, Manifest, Pool};
+use hosting::{Client, Failure, Host, Manifest, Pool};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -21,9 +21,9 @@ use tracing::{error, info, warn};
 use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
-use crate::message_waits::{self, MessageWaits, Wait};
+use crate::message_waits::{self, MessageWaits, NoPlace, Wait};
 use crate::metrics::{self, Process};
-use crate::server::{self, Answering, REQUEST_ID, detail, respond, unavailable};
+use crate::server::{self, Answering, REQUEST_ID, detail, over_share, respond, unavailable};
 use crate::{feed, maintenance, migrate};
 
 /// Serves until SIGINT or SIGTERM.
@@ -165,7 +165,8 @@ impl App {
     /// # Errors
     /// An answer of ours where it does not come to that.
     async fn answer(&self, parts: Parts, body: Body) -> Result<Response, Response> {
-        let body = self.bodies.take(&parts.headers, body).await?;
+        let client = parts.extensions.get().copied();
+        let body = self.bodies.take(&parts.headers, body, client).await?;
         let request_id = parts.headers.get(&REQUEST_ID).cloned();
         let request = Request::from_parts(parts, Full::new(body.bytes.clone()));
         let answered = self.host.handle(request).await;
@@ -184,12 +185,16 @@ impl App {
         mut parts: Parts,
         body: Body,
     ) -> Result<Response, Response> {
-        drop(self.bodies.take(&parts.headers, body).await?);
+        let client = parts.extensions.get().copied();
+        drop(self.bodies.take(&parts.headers, body, client).await?);
         let waiting = match parts.extensions.remove() {
             Some(waiting) => waiting,
-            None => self.waits.begin(wait).ok_or_else(|| {
-                let sentence = "There are too many requests that wait, try again later";
-                unavailable(sentence, "10")
+            None => self.waits.begin(wait, client).map_err(|no| match no {
+                NoPlace::OverShare => over_share(),
+                NoPlace::TooMany => {
+                    let sentence = "There are too many requests that wait, try again later";
+                    unavailable(sentence, "10")
+                }
             })?,
         };
         let request_id = parts.headers.get(&REQUEST_ID).cloned();
@@ -206,6 +211,7 @@ fn no_answer(failure: Failure, request_id: Option<&HeaderValue>) -> Response {
     match failure {
         Failure::NoRoute => detail(StatusCode::NOT_FOUND, "Not Found"),
         Failure::TimedOut => unavailable("The request took too long, try again shortly", "5"),
+        Failure::OverShare => over_share(),
         Failure::OutOfMemory => {
             let sentence =
                 "The request takes more memory than there is for one: ask for less at once";

@@ -12,6 +12,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::{FutureExt as _, StreamExt as _};
+use hosting::{Client, Shares};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_api::{ApiError, Hosts, Origins};
 use hyper::body::Incoming;
@@ -66,6 +67,14 @@ fn raise_file_limit() -> rustix::io::Result<()> {
     setrlimit(Resource::Nofile, limit)
 }
 
+/// For how many there are file descriptors.
+fn most_connections() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let most = getrlimit(Resource::Nofile).current;
+    most.and_then(|most| usize::try_from(most).ok())
+        .unwrap_or(usize::MAX)
+}
+
 /// Serves until SIGINT or SIGTERM, and then until the last response or the end of the grace time. Each core has a thread
 /// that serves its share of the connections with a service of its own, which `service` makes. `stopping` becomes true at the
 /// signal; whoever holds a receiver of it is waited for too.
@@ -83,7 +92,11 @@ where
 {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    info!("serving http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    info!("serving http://{address}");
+    // On this machine alone all have one address, and nobody is to be kept from others.
+    let are_told_apart = !address.ip().to_canonical().is_loopback();
+    let connections = Shares::of(most_connections());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
@@ -100,11 +113,20 @@ where
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
+                    let client = are_told_apart.then(|| Client::from(address.ip()));
+                    // One that has too many finds it closed.
+                    let Some(share) = connections.take(client, 1) else { continue };
                     let (http, stopping) = (http.clone(), stopping.subscribe());
-                    threads.spawn(stream, |stream, door| {
-                        let answer = move |parking: &_, request| door.answer(parking, request);
-                        connection::serve(http, stream, answer, stopping)
+                    threads.spawn(stream, move |stream, door| async move {
+                        let _share = share;
+                        let answer = move |parking: &_, mut request: http::Request<Incoming>| {
+                            if let Some(client) = client {
+                                request.extensions_mut().insert(client);
+                            }
+                            door.answer(parking, request)
+                        };
+                        connection::serve(http, stream, answer, stopping).await;
                     });
                 }
                 Err(error) => {
@@ -218,6 +240,12 @@ pub(crate) fn unavailable(sentence: &str, retry_after: &'static str) -> Response
     let seconds = HeaderValue::from_static(retry_after);
     response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
+}
+
+/// The answer to a client that holds as much as one may of what all share.
+pub(crate) fn over_share() -> Response {
+    let sentence = "Too much is in progress for your address, try again shortly";
+    unavailable(sentence, "5")
 }
 
 /// The log's line for a request, which is also counted.

@@ -22,6 +22,7 @@ use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::pool::Pool;
+use crate::shares::{Client, Queues, Share, Shares};
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.
@@ -50,8 +51,13 @@ struct Shared {
     manifest: Manifest,
     reads: Semaphore,
     writes: Semaphore,
+    /// Where each client waits for one of these.
+    read_queues: Queues,
+    write_queues: Queues,
     streams: Arc<Semaphore>,
+    stream_shares: Arc<Shares>,
     answers: Arc<Semaphore>,
+    answer_shares: Arc<Shares>,
     closing: Arc<AtomicBool>,
 }
 
@@ -68,6 +74,8 @@ pub enum Failure {
     NoRoute,
     /// The request took too long, or waited too long for its turn.
     TimedOut,
+    /// The client holds as much as one may.
+    OverShare,
     /// The component needed more memory than it may have.
     OutOfMemory,
     /// The response is a stream, and there are as many as there may be.
@@ -111,8 +119,12 @@ impl Host {
                 manifest,
                 reads: Semaphore::new(IN_PROGRESS),
                 writes: Semaphore::new(IN_PROGRESS),
+                read_queues: Queues::of(IN_PROGRESS / 2),
+                write_queues: Queues::of(IN_PROGRESS / 2),
                 streams: Arc::new(Semaphore::new(STREAMS)),
+                stream_shares: Shares::of(STREAMS),
                 answers: Arc::new(Semaphore::new(ANSWERS)),
+                answer_shares: Shares::of(ANSWERS),
                 closing,
             }),
             components,
@@ -150,11 +162,14 @@ impl Host {
             .components
             .get(&route.component)
             .ok_or(Failure::NoRoute)?;
-        let turns = match *request.method() {
-            Method::GET | Method::HEAD | Method::OPTIONS => &self.shared.reads,
-            _ => &self.shared.writes,
+        let shared = &*self.shared;
+        let (queues, turns) = match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => (&shared.read_queues, &shared.reads),
+            _ => (&shared.write_queues, &shared.writes),
         };
-        let Ok(Ok(turn)) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turns.acquire()).await else {
+        let client = request.extensions().get().copied();
+        let turn = async { (queues.front(client).await, turns.acquire().await) };
+        let Ok(turn) = tokio::time::timeout(WRITE_LOCK_TIMEOUT, turn).await else {
             return Err(Failure::TimedOut);
         };
         let is_head = request.method() == Method::HEAD;
@@ -168,7 +183,7 @@ impl Host {
             .await
             .map_err(|error| Failure::new(&route.component, &handle, error))?;
         if is_stream(&response) {
-            return self.stream(response, &handle);
+            return self.stream(response, client, &handle);
         }
         let (head, body) = response.into_parts();
         if is_head {
@@ -182,7 +197,7 @@ impl Host {
             .map_err(|error| Failure::new(&route.component, &handle, error.into()))?
             .to_bytes();
         drop(turn);
-        let room = self.room(bytes.len()).await?;
+        let room = self.room(client, bytes.len()).await?;
         let bytes = match room {
             Some(room) => Bytes::from_owner(Unread { bytes, _room: room }),
             None => bytes,
@@ -191,14 +206,16 @@ impl Host {
     }
 
     /// Waits for room for an answer, unless it is small: a connection has buffers of that size anyway.
-    async fn room(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+    async fn room(&self, client: Option<Client>, bytes: usize) -> Result<Option<Room>, Failure> {
         let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
         if kilobytes < SMALL {
             return Ok(None);
         }
+        let share = self.shared.answer_shares.take(client, bytes >> 10);
+        let share = share.ok_or(Failure::OverShare)?;
         let room = Arc::clone(&self.shared.answers).acquire_many_owned(kilobytes);
         match tokio::time::timeout(WRITE_LOCK_TIMEOUT, room).await {
-            Ok(Ok(room)) => Ok(Some(room)),
+            Ok(Ok(room)) => Ok(Some((room, share))),
             _ => Err(Failure::TimedOut),
         }
     }
@@ -207,11 +224,15 @@ impl Host {
     fn stream(
         &self,
         response: Response<WasiBody>,
+        client: Option<Client>,
         handle: &RequestHandle,
     ) -> Result<Response<Body>, Failure> {
+        let share = self.shared.stream_shares.take(client, 1);
+        let share = share.ok_or(Failure::OverShare)?;
         let place = Arc::clone(&self.shared.streams)
             .try_acquire_owned()
             .map_err(|_| Failure::TooManyStreams)?;
+        let place = (place, share);
         let activity = handle.activity();
         Ok(response.map(|body| {
             let body = body.map_frame(move |frame| {
@@ -225,10 +246,13 @@ impl Host {
     }
 }
 
+/// The room that an answer takes.
+type Room = (OwnedSemaphorePermit, Share);
+
 /// An answer that takes room until its last byte is written.
 struct Unread {
     bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 impl AsRef<[u8]> for Unread {

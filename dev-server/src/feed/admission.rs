@@ -10,7 +10,7 @@ use http_api::{Admission, Query, bearer};
 use super::Feed;
 use super::client::Client;
 use super::upgrade::Upgrade;
-use crate::server::{detail, unavailable};
+use crate::server::{detail, over_share, unavailable};
 
 /// The subprotocol of a browser, which cannot send `Authorization`: the token is offered as the one after it.
 const SUBPROTOCOL: &str = "bearer";
@@ -88,11 +88,15 @@ pub(super) async fn connect(
             return response;
         }
     };
+    let client = request.extensions().get().copied();
+    let Some(share) = feed.shares.take(client, 1) else {
+        return over_share();
+    };
     let Ok(place) = feed.clients.clone().try_acquire_owned() else {
         return unavailable("There are too many clients, try again later", "10");
     };
     let mut response =
-        upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run());
+        upgrade.run(move |socket| Client::new(feed, socket, parameters, (place, share)).run());
     if has_bearer {
         let chosen = HeaderValue::from_static(SUBPROTOCOL);
         let headers = response.headers_mut();

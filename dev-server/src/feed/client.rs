@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use feed_protocol::{HEARTBEAT, LIST_INTERVAL, MissedLogs, Mode, Parameters, frames};
 use futures_util::{SinkExt as _, StreamExt as _};
+use hosting::Share;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
@@ -43,6 +44,9 @@ enum ClientEvent {
     Stop,
 }
 
+/// What a client takes of what all share.
+pub(super) type Place = (OwnedSemaphorePermit, Share);
+
 pub(super) struct Client {
     feed: Feed,
     socket: Socket,
@@ -57,16 +61,11 @@ pub(super) struct Client {
     heartbeat: Instant,
     heard: Instant,
     pings: Interval,
-    _place: (OwnedSemaphorePermit, FeedClient),
+    _place: (Place, FeedClient),
 }
 
 impl Client {
-    pub(super) fn new(
-        feed: Feed,
-        socket: Socket,
-        parameters: Parameters,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(feed: Feed, socket: Socket, parameters: Parameters, place: Place) -> Self {
         let now = Instant::now();
         Self {
             live: feed.hub.live(),

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
+use hosting::Shares;
 use http_api::{Admission, Origins};
 use tokio::sync::{Semaphore, watch};
 
@@ -39,6 +40,7 @@ struct Feed {
     origins: Origins,
     admission: Admission,
     clients: Arc<Semaphore>,
+    shares: Arc<Shares>,
     resumes: Arc<Semaphore>,
     /// True once the process is to end.
     stopping: watch::Receiver<bool>,
@@ -61,6 +63,7 @@ pub(crate) async fn start(
         origins: origins(config, address.port()),
         admission: config.admission.clone(),
         clients: Arc::new(Semaphore::new(config.max_ws_clients)),
+        shares: Shares::of(config.max_ws_clients),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,
     };

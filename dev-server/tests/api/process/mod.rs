@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod request_id;
 mod retention;
+mod shares;
 mod slow_clients;
 mod workflow_writers;
 mod write_ahead_log;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tempfile::tempdir;
 
@@ -33,7 +34,10 @@ async fn unfinished_requests_stop_nobody() {
     let server = Server::start(&folder.path().join("test.db"), &[]);
     let mut connection = server.connect().await;
     let heads = b"POST /api/agents HTTP/1.1\r\nHost: loc";
-    let clients: Vec<TcpStream> = (0..1000)
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+    let clients: Vec<TcpStream> = (0..2000)
         .map(|number| send(&server, if number % 2 == 0 { BEGUN } else { heads }))
         .collect();
     for number in 0..50 {
