@@ -111,7 +111,7 @@ pub(crate) fn statements(seed: u64, count: usize) -> Vec<String> {
 }
 
 fn statement(random: &mut Random) -> String {
-    match random.below(52) {
+    match random.below(56) {
         0 => "PRAGMA foreign_keys = ON".to_owned(),
         1 => "PRAGMA foreign_keys = OFF".to_owned(),
         2..8 => agent(random),
@@ -175,6 +175,7 @@ fn statement(random: &mut Random) -> String {
         ),
         40..46 => workflow(random),
         46..52 => message(random),
+        52..56 => by_row(random),
         34 if random.below(2) == 0 => definition(random),
         _ => log(random),
     }
@@ -343,6 +344,69 @@ fn prompt(random: &mut Random) -> String {
          tokens_input, tokens_output, cost_usd) \
          VALUES ({id}, {agent}, 'command', 'x', {status}, {model}, {time}, {input}, {output}, {cost}){upsert}"
     )
+}
+
+/// A row that names the rowid of another, and may so take its place.
+fn by_row(random: &mut Random) -> String {
+    let (table, kind, count, columns, values) = match random.below(8) {
+        0 => (
+            "orchestrator_agents",
+            'd',
+            4,
+            "name, agent_type",
+            format!("'Definition {}', 'tester'", random.below(4)),
+        ),
+        1 => (
+            "ai_developer_workflows",
+            'w',
+            10,
+            "adw_name, workflow_type",
+            "'n', 't'".to_owned(),
+        ),
+        2 => (
+            "orchestrator_chat",
+            'm',
+            20,
+            "orchestrator_agent_id, sender_type, receiver_type, message",
+            format!("{}, 'user', 'agent', 'x'", id(random, 'd', 4)),
+        ),
+        3..5 => (
+            "agents",
+            'a',
+            12,
+            "orchestrator_agent_id, session_id, cost_usd",
+            format!(
+                "{}, {}, {}",
+                id(random, 'd', 4),
+                id(random, 's', 4),
+                random.pick(&COSTS)
+            ),
+        ),
+        _ => (
+            "prompts",
+            'p',
+            40,
+            "agent_id, prompt_type, prompt_text, tokens_input",
+            format!(
+                "{}, 'command', 'x', {}",
+                id(random, 'a', 12),
+                random.pick(&TOKENS)
+            ),
+        ),
+    };
+    let conflict = random.pick(&["OR REPLACE ", "OR REPLACE ", "OR IGNORE ", "OR FAIL ", ""]);
+    let row = match random.below(3) {
+        0 => random.below(50).to_string(),
+        _ => format!(
+            "(SELECT rowid FROM {table} WHERE id = {})",
+            id(random, kind, count)
+        ),
+    };
+    let id = match random.below(10) {
+        0 if kind != 'a' => "NULL".to_owned(),
+        _ => id(random, kind, count),
+    };
+    format!("INSERT {conflict}INTO {table} (rowid, id, {columns}) VALUES ({row}, {id}, {values})")
 }
 
 fn log(random: &mut Random) -> String {
