@@ -12,8 +12,9 @@ use super::*;
 /// How many requests each client sends.
 const REQUESTS: u64 = 300;
 
-/// A database with a table.
-fn database() -> (TempDir, PathBuf) {
+/// A database with a table, and a connection to it that stays open throughout: the first one and the last keep all others out
+/// for a moment.
+fn database() -> (TempDir, PathBuf, rusqlite::Connection) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("test.db");
     let made = native::open(&path).expect("a database");
@@ -21,7 +22,7 @@ fn database() -> (TempDir, PathBuf) {
         "PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (0)",
     )
     .expect("a table");
-    (folder, path)
+    (folder, path, made)
 }
 
 /// A pool for which every statement of so many operations takes long, so that all that can be interrupted is.
@@ -53,7 +54,7 @@ async fn is_at_rest(pool: &Arc<Pool>) {
 /// begun. Found by a soak test: it was run again, failed, and left its transaction open.
 #[tokio::test]
 async fn a_statement_that_begins_or_ends_a_transaction_is_not_interrupted() {
-    let (_folder, path) = database();
+    let (_folder, path, _kept) = database();
     for operations in 1..10 {
         let pool = impatient(&path, operations);
         let mut handle = Handle::new(Arc::clone(&pool));
@@ -93,7 +94,7 @@ async fn request(handle: &mut Handle, number: u64) -> Result<(), String> {
 /// Clients that go away at any moment, while others write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_dropped_leave_no_transaction_open() {
-    let (_folder, path) = database();
+    let (_folder, path, _kept) = database();
     let pool = impatient(&path, 3);
     let mut clients = Vec::new();
     for client in 0..8 {
@@ -130,7 +131,7 @@ async fn requests_that_are_dropped_leave_no_transaction_open() {
 /// A read that takes long begins after a moment without any; who writes waits for nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_reads_make_room_and_nobody_else_does() {
-    let (_folder, path) = database();
+    let (_folder, path, _kept) = database();
     let pool = impatient(&path, 1);
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (end, ends) = std::sync::mpsc::channel::<()>();
