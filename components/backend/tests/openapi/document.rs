@@ -166,7 +166,11 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
     let refers = has_body
         && matches!(
             path,
-            "/api/runtime/agents" | "/api/runtime/prompts" | "/api/runtime/logs"
+            "/api/runtime/agents"
+                | "/api/runtime/prompts"
+                | "/api/runtime/logs"
+                | "/api/runtime/workflows"
+                | "/api/runtime/messages"
         );
     if path.contains("{id}") || refers {
         errors.push(404);
@@ -194,9 +198,14 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         operation["requestBody"]["content"]["application/json"]["example"] =
             serde_json::from_str(example).expect("JSON");
     }
-    if path.ends_with("/heartbeat") {
+    let told = match path.rsplit('/').next() {
+        Some("heartbeat") => Some("The agent is taken to be alive."),
+        Some("ack") => Some("They are acknowledged."),
+        _ => None,
+    };
+    if let Some(told) = told {
         let mut answer = operation["responses"]["201"].take();
-        answer["description"] = "The agent is taken to be alive.".into();
+        answer["description"] = told.into();
         let responses = operation["responses"].as_object_mut().expect("responses");
         responses.remove("201");
         responses.insert("200".to_owned(), answer);
