@@ -68,8 +68,8 @@ bench: build ## Measure, and write docs/benchmark.md
 soak: build ## Run a server into trouble for MINUTES (10), and see what it has lost
 	@scripts/soak --minutes $(or $(MINUTES),10)
 
-schemathesis: build ## Ask everything that the API's document describes
-	@scripts/schemathesis
+schemathesis: build ## Ask everything that the API's document describes, each in so many ways at most: EXAMPLES (100)
+	@scripts/schemathesis --examples $(or $(EXAMPLES),100)
 
 up: build ## Serve REST with Spin and the live feed beside it, on one port
 	@scripts/up $(ORCHESTRATOR)

@@ -40,6 +40,9 @@ def before_call(_context, case, _arguments):
         # The disk is not what is tested.
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(ROWS)
+    # Who waits for messages would wait longer than Schemathesis does for an answer.
+    if case.query and str(case.query.get("wait")).isdecimal() and 1 < int(case.query["wait"]) <= 30:
+        case.query["wait"] = 1
     # From the request itself, so that the same seed makes the same requests.
     choice = zlib.crc32(repr((case.method, case.path, case.path_parameters, case.query, case.body)).encode(errors="replace")) % 4
     name = ("known", "known", "odd", None)[choice]
