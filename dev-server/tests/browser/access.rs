@@ -25,7 +25,7 @@ for (const element of shown('a, button, input, select, textarea, summary, [tabin
     if (element.tabIndex < 0 && element.matches('main')) continue;
     const by = (element.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => document.getElementById(id));
     const labels = [...by, ...(element.labels ?? [])].filter(Boolean).map(textOf).join('');
-    const own = element.matches('input, select, textarea, [role]') ? '' : textOf(element);
+    const own = element.matches('input, select, textarea, [role]:not([role=tab], [role=treeitem], [role=checkbox])') ? '' : textOf(element);
     if (!(element.getAttribute('aria-label') || labels || own)) faults.push(`no name: ${element.outerHTML.slice(0, 200)}`);
 }
 const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);

@@ -46,6 +46,22 @@ async fn an_agent_is_asked_to_stop_and_is_deleted() {
         .until_text(".agent header .buttons", "Asked to stop")
         .await;
     setup.python("assert db.execute(\"SELECT cancel_requested FROM agents WHERE id = 'a1'\").fetchone() == (1,)");
+    // Also after a reload, and where somebody else has asked.
+    browser.reload().await;
+    browser
+        .until_text(".agent header .buttons", "Asked to stop")
+        .await;
+    setup.python("db.execute(\"UPDATE agents SET cancel_requested = 1 WHERE id = 'a2'\")");
+    browser.run("location.hash = '#/board'").await;
+    browser
+        .until(&format!(
+            "document.querySelector('{}').classList.contains('cancelling')",
+            card("planning", "a2")
+        ))
+        .await;
+    browser
+        .click(&format!("{} a", card("planning", "a1")))
+        .await;
     browser.click(".agent header .danger").await;
     browser.until_text("dialog", "cannot be undone").await;
     browser.click("dialog .quiet").await;
@@ -115,5 +131,23 @@ async fn a_token_that_is_no_longer_taken_is_asked_for_anew() {
     setup
         .browser
         .close_but_for(&["401", "Authentication failed", "ERR_CONNECTION_REFUSED"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_that_may_only_read_is_said_to_be() {
+    let Some(setup) = Setup::with(&[("API_TOKEN", "right"), ("API_READ_TOKEN", "read")]).await
+    else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')");
+    let browser = &setup.browser;
+    browser.type_into("dialog [name=token]", "read").await;
+    browser.click("dialog [type=submit]").await;
+    browser.click(".card .stop").await;
+    browser.until_badge("live, read only").await;
+    setup
+        .browser
+        .close_but_for(&["401", "403", "Authentication failed"])
         .await;
 }

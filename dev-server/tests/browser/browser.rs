@@ -124,7 +124,12 @@ impl Browser {
 
     /// Makes the page as narrow as a small telephone.
     pub(crate) async fn narrow(&self) {
-        let metrics = json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true});
+        self.sized(360, 740).await;
+    }
+
+    /// Gives the page a size.
+    pub(crate) async fn sized(&self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700});
         let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
         self.ask("goog/cdp/execute", command).await;
     }
@@ -185,6 +190,14 @@ impl Browser {
             .send_keys(&char::from(key).to_string())
             .await
             .unwrap();
+    }
+
+    /// Types a letter while an element has the focus.
+    pub(crate) async fn press_on(&self, selector: &str, letter: char) {
+        self.run(&format!("document.querySelector(`{selector}`).focus()"))
+            .await;
+        let focused = self.client.active_element().await.unwrap();
+        focused.send_keys(&letter.to_string()).await.unwrap();
     }
 
     /// The first that can be seen of what there is, or will be.

@@ -54,7 +54,7 @@ async fn the_keyboard_reaches_everything() {
     browser.press(Key::Tab).await;
     assert_eq!(browser.run(focused).await, json!("Skip to the content"));
     browser.press(Key::Enter).await;
-    // From the content on: the search, the session, seven statuses, then the first card.
+    // From the content on: the search, seven statuses, the selection, then the first card.
     for _ in 0..10 {
         browser.press(Key::Tab).await;
     }

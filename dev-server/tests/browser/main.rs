@@ -20,5 +20,7 @@ mod docs;
 mod filter;
 mod health;
 mod hosts;
+mod logs;
 mod python;
+mod session;
 mod views;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Runs `statements`, which have `db`, a connection, and `agent`, which inserts one. Gives the time after the commit, in
+/// Runs `statements`, which have `db`, a connection, and functions that insert a row. Gives the time after the commit, in
 /// milliseconds.
 pub(crate) fn python(database: &Path, statements: &str) -> f64 {
     let script = format!(
@@ -14,7 +14,17 @@ db.execute("PRAGMA foreign_keys = ON")
 def agent(id, name, session="demo", status="planning", parent=None, **more):
     db.execute("INSERT OR IGNORE INTO orchestrator_agents (id, name, agent_type) VALUES (?, ?, 'builder')", (name, name))
     row = dict(id=id, orchestrator_agent_id=name, session_id=session, status=status, parent_agent_id=parent, **more)
-    db.execute(f"INSERT INTO agents ({{', '.join(row)}}) VALUES ({{', '.join('?' * len(row))}})", list(row.values()))
+    insert("agents", row)
+def insert(table, row):
+    db.execute(f"INSERT INTO {{table}} ({{', '.join(row)}}) VALUES ({{', '.join('?' * len(row))}})", list(row.values()))
+def log(message, level="INFO", agent="a1", type="milestone", **more):
+    insert("agent_logs", dict(agent_id=agent, log_level=level, log_type=type, message=message, **more))
+def prompt(id, text, agent="a1", type="command", **more):
+    insert("prompts", dict(id=id, agent_id=agent, prompt_type=type, prompt_text=text, **more))
+def message(id, text, sender="agent", receiver="user", agent="a1", **more):
+    definition, = db.execute("SELECT orchestrator_agent_id FROM agents WHERE id = ?", (agent,)).fetchone()
+    insert("orchestrator_chat", dict(id=id, orchestrator_agent_id=definition, agent_id=agent, sender_type=sender,
+        receiver_type=receiver, message=text, **more))
 {statements}
 db.commit()
 print(time.time() * 1000)

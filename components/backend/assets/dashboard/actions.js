@@ -11,10 +11,11 @@ let dialogs = 0;
 
 /** Asks an agent to stop. It reads that with its next heartbeat, and ends when it likes. */
 export async function cancel(agent) {
+  const path = `/api/runtime/agents/${encodeURIComponent(agent.id)}`;
+  const ask = async (wanted) => store.take([await api.patch(path, { cancel_requested: wanted })]);
   try {
-    await api.patch(`/api/runtime/agents/${encodeURIComponent(agent.id)}`, { cancel_requested: true });
-    store.setCancelling(agent.id);
-    notify.done(`${nameOf(agent)} is asked to stop`);
+    await ask(true);
+    notify.done(`${nameOf(agent)} is asked to stop`, { text: "Undo", run: () => ask(false) });
   } catch (error) {
     notify.failed(`${nameOf(agent)} could not be asked to stop`, error);
   }
@@ -27,10 +28,19 @@ export async function remove(agent) {
     body: [h("p", { text: "Its prompts, logs and history go with it. This cannot be undone." })],
     action: "Delete",
     danger: true,
-    submit: () => api.remove(`/api/runtime/agents/${encodeURIComponent(agent.id)}`),
+    submit: () => deleteAgent(agent.id),
   });
   if (sure) notify.done(`${nameOf(agent)} is deleted`);
   return sure;
+}
+
+/** One that is gone already is what was wanted. */
+async function deleteAgent(id) {
+  try {
+    await api.remove(`/api/runtime/agents/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
 }
 
 /** Makes a definition. */

@@ -2,7 +2,7 @@
 
 import * as actions from "./actions.js";
 import { h, icon, setText } from "./dom.js";
-import { copied } from "./empty.js";
+import { copied } from "./clipboard.js";
 import { shortId } from "./format.js";
 import { isFinished, pill } from "./status.js";
 import * as store from "./store.js";
@@ -14,14 +14,14 @@ export function agentHead(gone) {
   let said = "";
 
   function show(agent) {
-    const asked = store.isCancelling(agent.id) || agent.cancel_requested;
+    const asked = store.isCancelling(agent);
     // Buttons that are made anew while somebody presses them are never clicked.
     const now = JSON.stringify([agent.name, agent.status, asked, agent.error_message]);
     if (now === said) return;
     said = now;
     const stop = h("button", {
       type: "button",
-      text: asked ? "Asked to stop" : "Request cancel",
+      text: asked ? "Asked to stop" : "Ask to stop",
       disabled: asked,
       on: { click: () => actions.cancel(agent) },
     });

@@ -1,115 +1,140 @@
-// One agent in full: what it is, how its status went, its prompts and its newest log entries.
+// One agent in full: what it is, its conversation, its log, and how its status went.
 
 import * as api from "./api.js";
+import { about } from "./about.js";
+import { detailsPart } from "./agent-details.js";
 import { agentHead } from "./agent-head.js";
 import { logsPart } from "./agent-logs.js";
-import { promptsPart } from "./agent-prompts.js";
-import { timelinePart } from "./agent-timeline.js";
-import { h, setText, throttled } from "./dom.js";
-import { count, money, shortId, span, time } from "./format.js";
-import { to } from "./route.js";
+import { conversation } from "./conversation.js";
+import { h, setText } from "./dom.js";
+import { count, money, span } from "./format.js";
+import { change } from "./route.js";
 import { duration, isFinished } from "./status.js";
 import * as store from "./store.js";
 
-const LEAST_PAUSE = 500;
+/** How often is asked when the last heartbeat was, in milliseconds. */
+const HEARTBEATS = 5000;
+const TABS = { talk: "Conversation", log: "Log", details: "Details" };
 
-/** Shows `agent` in `root`; `gone` is called with its id once it is deleted here. */
-export function mount(root, agent, gone) {
+/** Shows `agent` in `root`. `prompts` follows those of its session; `gone` is called with its id once it is deleted. */
+export function mount(root, agent, { params, prompts, gone }) {
   const path = `/api/runtime/agents/${encodeURIComponent(agent.id)}`;
-  const age = h("dd");
   const head = agentHead(gone);
-  const facts = h("dl", { class: "pairs" });
-  const timeline = timelinePart(`${path}/history`, () => agent);
-  const parts = [timeline, promptsPart(agent.id, load), logsPart(agent.id)];
-  const data = h("div", { class: "data" });
+  const subject = h("p", { class: "about", dir: "auto" });
+  const facts = h("p", { class: "facts" });
+  const age = h("span");
+  const parts = {
+    talk: conversation(agent, prompts, params.get("prompt")),
+    log: logsPart(agent.id),
+    details: detailsPart(path, agent),
+  };
+  const tabs = new Map(
+    Object.entries(TABS).map(([name, text]) => {
+      const element = h("button", {
+        type: "button",
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `part-${name}`,
+        text,
+        on: { click: () => change({ tab: name === "talk" ? "" : name }), keydown: arrows },
+      });
+      return [name, element];
+    }),
+  );
+  const panels = new Map(
+    Object.entries(parts).map(([name, { element }]) => [
+      name,
+      h(
+        "div",
+        { class: `part ${name}`, role: "tabpanel", id: `part-${name}`, "aria-labelledby": `tab-${name}` },
+        element,
+      ),
+    ]),
+  );
   let open = true;
-  root.append(head.element, head.error, facts, ...parts.map((part) => part.element), data);
+  /** When the agent was read last. */
+  let read = 0;
+  root.append(
+    head.element,
+    head.error,
+    subject,
+    facts,
+    h("div", { class: "tabs", role: "tablist", "aria-label": "Parts" }, [...tabs.values()]),
+    ...panels.values(),
+  );
 
-  function showFacts() {
-    const pairs = [
-      ["Started", h("dd", { text: time(agent.started_at) })],
-      [isFinished(agent.status) ? "Took" : "Age", age],
-      ["Cost", h("dd", { text: money(agent.cost_usd) })],
-      "tokens_input" in agent && [
-        "Tokens",
-        h("dd", { text: `${count(agent.tokens_input)} in, ${count(agent.tokens_output)} out` }),
-      ],
-      agent.heartbeat_at && [
-        "Heartbeat",
-        h("dd", { text: `${time(agent.heartbeat_at)}, every ${agent.lease_seconds} s` }),
-      ],
-      agent.parent_agent_id && [
-        "Started by",
-        h(
-          "dd",
-          {},
-          h("a", {
-            href: to("sessions", agent.session_id, { agent: agent.parent_agent_id }),
-            text: shortId(agent.parent_agent_id),
-          }),
-        ),
-      ],
-    ];
+  function show() {
+    head.show(agent);
+    const text = about(agent);
+    setText(subject, text);
+    subject.hidden = text === "";
+    const tokens = agent.tokens_input || agent.tokens_output;
     facts.replaceChildren(
-      ...pairs.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", { text: name }), value)),
+      h("span", {}, isFinished(agent.status) ? "took " : "since ", age),
+      h("span", { text: money(agent.cost_usd) }),
+      tokens ? h("span", { text: `${count(agent.tokens_input)} → ${count(agent.tokens_output)} tokens` }) : "",
     );
+    parts.details.update(agent);
+    parts.talk.update(agent);
     tick(store.now());
   }
 
-  function showData() {
-    const known = ["context", "config", "metadata"].filter((name) => agent[name] !== null && agent[name] !== undefined);
-    const opened = new Set([...data.querySelectorAll("details[open]")].map((details) => details.dataset.name));
-    data.replaceChildren(
-      ...known.map((name) =>
-        h(
-          "details",
-          { data: { name }, open: opened.has(name) },
-          h("summary", { text: name }),
-          h("pre", { text: JSON.stringify(agent[name], null, 2) }),
-        ),
-      ),
-    );
-  }
-
-  async function load() {
-    await Promise.all([readAgent(), ...parts.map((part) => part.load())]);
-  }
-
+  /** What the feed does not tell: when the last heartbeat was. */
   async function readAgent() {
+    read = store.now();
     try {
-      agent = { ...agent, ...(await api.get(path)) };
-      if (!open) return;
-      head.show(agent);
-      showFacts();
-      showData();
+      agent = { ...agent, ...(await api.get(path)), name: agent.name };
+      if (open) show();
     } catch (problem) {
-      if (!open) return;
-      head.fail(problem.status === 404 ? "This agent is deleted." : `Cannot be read: ${problem.message}`);
+      if (open) head.fail(problem.status === 404 ? "This agent is deleted." : `Cannot be read: ${problem.message}`);
     }
   }
 
-  function tick(now) {
-    setText(age, span(duration(agent, now)));
-    timeline.tick();
+  function route(next) {
+    const wanted = next.get("tab") in TABS ? next.get("tab") : "talk";
+    for (const [name, tab] of tabs) {
+      tab.setAttribute("aria-selected", String(name === wanted));
+      tab.tabIndex = name === wanted ? 0 : -1;
+      panels.get(name).hidden = name !== wanted;
+    }
+    parts[wanted].shown?.();
+    if (next.get("prompt") && next.get("prompt") !== params.get("prompt")) parts.talk.showPrompt(next.get("prompt"));
+    params = next;
   }
 
-  const reload = throttled(load, LEAST_PAUSE);
-  head.show(agent);
-  showFacts();
-  load();
+  function arrows(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    const all = [...tabs.values()];
+    const next = all[(all.indexOf(event.currentTarget) + step + all.length) % all.length];
+    next.focus();
+    next.click();
+  }
+
+  function tick(now) {
+    const beats = agent.heartbeat_at && !isFinished(agent.status) && !panels.get("details").hidden;
+    if (beats && now - read > HEARTBEATS) readAgent();
+    setText(age, span(duration(agent, now)));
+    parts.details.tick(now);
+  }
+
+  show();
+  route(params);
+  readAgent();
+  parts.details.load();
   return {
     update(next) {
+      const { status } = agent;
       agent = { ...agent, ...next };
-      head.show(agent);
-      showFacts();
-      timeline.update();
-      reload();
+      show();
+      if (agent.status !== status) parts.details.load();
     },
+    addPrompts: parts.talk.addPrompts,
+    route,
     tick,
     unmount() {
       open = false;
-      for (const part of parts) part.close();
-      reload.stop();
+      for (const part of Object.values(parts)) part.close();
     },
   };
 }

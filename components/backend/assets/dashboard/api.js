@@ -3,8 +3,10 @@
 let token = sessionStorage.getItem("token") ?? "";
 let asking = null;
 let declined = false;
+/** @type {(again: boolean) => Promise<string | null>} */
 let askForToken = async () => null;
 let unavailable = () => {};
+let forbidden = () => {};
 
 /** An answer that is no success. `status` is 0 where there was none at all. */
 class ApiError extends Error {
@@ -26,6 +28,11 @@ export function onUnavailable(listener) {
   unavailable = listener;
 }
 
+/** Sets who is told that a token may only read. */
+export function onForbidden(listener) {
+  forbidden = listener;
+}
+
 /** Asks for a token again, the next time that one is wanted, though the person had none. */
 export function askAgain() {
   declined = false;
@@ -36,7 +43,7 @@ export function currentToken() {
 }
 
 export const get = (path, options) => request("GET", path, undefined, options);
-export const post = (path, body) => request("POST", path, body);
+export const post = (path, body, options) => request("POST", path, body, options);
 export const patch = (path, body) => request("PATCH", path, body);
 export const remove = (path) => request("DELETE", path);
 
@@ -52,7 +59,14 @@ export async function page(path, options) {
   return { rows: await response.json(), next: nextOf(response.headers.get("Link")) };
 }
 
-/** Sends a request and gives the answer, if it is a success. */
+/**
+ * Sends a request and gives the answer, if it is a success.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ */
 export async function send(method, path, body, { signal, headers = {} } = {}) {
   for (;;) {
     const used = token;
@@ -60,6 +74,7 @@ export async function send(method, path, body, { signal, headers = {} } = {}) {
     if (response.ok) return response;
     if (response.status === 401 && (await newToken(used))) continue;
     if (response.status === 503 && method !== "GET") unavailable();
+    if (response.status === 403 && method !== "GET") forbidden();
     throw new ApiError(response.status, await detailOf(response));
   }
 }

@@ -1,25 +1,30 @@
 // The board: a column a status, a card an agent. A change touches the cards that changed, and nothing else.
 
+import * as activity from "./activity.js";
 import { Column } from "./column.js";
 import { calm, h, narrow } from "./dom.js";
 import { emptyState } from "./empty.js";
-import { filterBar, reader } from "./filter.js";
+import { filterBar, reader, statusesOf } from "./filter.js";
 import { follow, positions } from "./moves.js";
 import { retentionNotice } from "./retention.js";
-import { STATUSES, isFinished } from "./status.js";
+import * as statistics from "./stats.js";
+import { STATUSES } from "./status.js";
 import * as store from "./store.js";
 import { Totals } from "./totals.js";
 
 /** More moves at once than this, or sooner after the last ones, are not followed by an eye. */
 const MOST_MOVES = 12;
-const LEAST_PAUSE = 400;
+const LEAST_PAUSE = 1000;
 
-export function mount(root, params) {
+export function mount(root, first) {
   /** The cards that are drawn, by the agents' ids, and the column of each agent, drawn or not. */
   const cards = new Map();
   const placed = new Map();
+  let params = first;
   let moved = 0;
   let wanted = reader(params);
+  /** What the server counts, as long as the filter is one that it can count by. */
+  let counted = null;
   const columns = new Map(STATUSES.map((status) => [status, new Column(status, cards)]));
   const totals = new Totals();
   const filter = filterBar(params);
@@ -32,7 +37,7 @@ export function mount(root, params) {
     [...columns.values()].map((column) => column.element),
   );
   const title = h("h1", { class: "hidden", text: "Agents" });
-  root.append(title, retention.element, totals.element, filter.element, board, nothing, empty);
+  root.append(title, retention.element, totals.element, filter.element, board, nothing, empty.element);
 
   /** Takes over what changed. */
   function update(changed, whole) {
@@ -53,44 +58,62 @@ export function mount(root, params) {
     if (moves > 0) moved = performance.now();
     const animate = few && !whole && !calm.matches && !document.hidden;
     const places = animate ? positions(columns) : null;
-    const focused = document.activeElement;
+    const focused = /** @type {HTMLElement} */ (document.activeElement);
     for (const column of columns.values()) column.draw(whole);
     for (const [id, card] of cards) if (!card.element.isConnected) cards.delete(id);
     // A node that moves loses the focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     if (animate) follow(places, positions(columns));
-    totals.update();
-    filter.update();
     show();
   }
 
   function show() {
     const none = store.size() === 0;
     board.hidden = none;
-    empty.hidden = !none || !store.isLoaded();
+    empty.show(none && store.isLoaded());
     filter.element.hidden = none;
     totals.element.hidden = none;
     nothing.hidden = none || placed.size > 0;
-    const only = filter.statuses();
+    const only = statusesOf(params);
     for (const column of columns.values()) column.show(only.size === 0 || only.has(column.status));
+    filter.update(counted?.agents.by_status);
+  }
+
+  function showStats(stats) {
+    totals.show(stats);
+    counted = params.get("q") ? null : stats;
+    for (const column of columns.values())
+      column.setTotal(counted && (stats.agents.by_status[column.status] ?? 0), params.get("session"));
+    filter.update(counted?.agents.by_status);
   }
 
   const unlisten = store.listen(update);
+  const stats = statistics.follow(showStats);
+  const unfollow = activity.follow((ids) => {
+    for (const id of ids) cards.get(id)?.tick(store.now());
+  });
   const redraw = () => update(new Set(), true);
   narrow.addEventListener("change", redraw);
   redraw();
+  stats.of(params.get("session"));
   return {
     route(next) {
+      params = next;
       wanted = reader(next);
+      counted = null;
+      for (const column of columns.values()) column.reset();
       filter.route(next);
       redraw();
+      stats.of(params.get("session"));
     },
     tick() {
       const now = store.now();
-      for (const column of columns.values()) if (!isFinished(column.status)) column.tick(now);
+      for (const column of columns.values()) column.tick(now);
     },
     unmount() {
       unlisten();
+      unfollow();
+      stats.unmount();
       filter.unmount();
       retention.unmount();
       narrow.removeEventListener("change", redraw);

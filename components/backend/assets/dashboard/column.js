@@ -1,19 +1,24 @@
 // A column of the board: the agents of one status, as cards.
 
+import * as api from "./api.js";
 import { Card } from "./card.js";
 import { h, icon, narrow, setText } from "./dom.js";
-import { capital } from "./format.js";
+import { capital, exact } from "./format.js";
+import * as notify from "./notify.js";
 import * as store from "./store.js";
 
-/** How many cards of a column are drawn until somebody wants more. */
-const MOST = { wide: 40, narrow: 8 };
+/** How many cards of a column are drawn until somebody wants more, and how many more then. */
+const MOST = { wide: 24, narrow: 8 };
+const MORE = 100;
 
-/** One status: all its agents, the newest first, of whom the first so many are drawn. */
+/** One status: all its agents that the page holds, the newest first, of whom the first so many are drawn. */
 export class Column {
   #cards;
   #ids = [];
   #extra = 0;
   #dirty = true;
+  #total = null;
+  #older = null;
 
   constructor(status, cards) {
     this.status = status;
@@ -41,13 +46,27 @@ export class Column {
     this.#dirty = true;
   }
 
+  /** How many agents there are on the server; null where only those are known that the page holds. `session`: whose. */
+  setTotal(total, session) {
+    if (this.#total === total) return;
+    this.#total = total;
+    const query = new URLSearchParams({ status: this.status, limit: "1000" });
+    if (session) query.set("session_id", session);
+    this.#older ??= `/api/runtime/agents?${query}`;
+    this.#showCounts();
+  }
+
+  /** Another filter is set: what was read for the one before says nothing. */
+  reset() {
+    [this.#total, this.#older, this.#extra] = [null, null, 0];
+  }
+
   /** Brings the list into the order of the agents; nodes that are right stay where they are. */
   draw(force) {
     if (!this.#dirty && !force) return;
     this.#dirty = false;
-    this.#ids.sort((a, b) => store.get(b).place - store.get(a).place);
-    const most = (narrow.matches ? MOST.narrow : MOST.wide) + this.#extra;
-    const drawn = this.#ids.slice(0, most);
+    this.#ids.sort((a, b) => store.get(b).place - store.get(a).place || (a < b ? 1 : -1));
+    const drawn = this.#ids.slice(0, this.#most());
     const wanted = new Set(drawn.map((id) => this.#card(id).element));
     for (const node of [...this.list.children]) if (!wanted.has(node)) node.remove();
     let at = this.list.firstElementChild;
@@ -55,11 +74,21 @@ export class Column {
       if (node === at) at = at.nextElementSibling;
       else this.list.insertBefore(node, at);
     }
-    const hidden = this.#ids.length - drawn.length;
-    this.more.hidden = hidden === 0;
-    setText(this.more, `Show more of ${hidden}`);
-    setText(this.count, String(this.#ids.length));
-    this.element.classList.toggle("none", this.#ids.length === 0);
+    this.#showCounts();
+  }
+
+  #most() {
+    return (narrow.matches ? MOST.narrow : MOST.wide) + this.#extra;
+  }
+
+  #showCounts() {
+    // The server counts a little later than the feed tells.
+    const all = Math.max(this.#total ?? 0, this.#ids.length);
+    const hidden = all - Math.min(this.#ids.length, this.#most());
+    this.more.hidden = hidden <= 0;
+    setText(this.more, `Show more of ${exact(hidden)}`);
+    setText(this.count, `${exact(all)}${this.#total === null && store.isPartial() ? "+" : ""}`);
+    this.element.classList.toggle("none", all === 0);
   }
 
   #card(id) {
@@ -71,9 +100,20 @@ export class Column {
     return card;
   }
 
-  #showMore() {
+  async #showMore() {
     const last = this.list.lastElementChild;
-    this.#extra += 100;
+    this.#extra += MORE;
+    while (this.#older && this.#ids.length < this.#most()) {
+      try {
+        const { rows, next } = await api.page(this.#older);
+        this.#older = next;
+        store.take(rows);
+        await store.told();
+      } catch (error) {
+        notify.failed("Older agents cannot be read", error);
+        break;
+      }
+    }
     this.draw(true);
     last?.nextElementSibling?.querySelector("a").focus();
   }

@@ -1,9 +1,11 @@
 // What the board shows before there is an agent: three commands that make one come, and go.
 
 import { currentToken } from "./api.js";
+import { copied } from "./clipboard.js";
 import { h, icon } from "./dom.js";
-import * as notify from "./notify.js";
+import * as store from "./store.js";
 
+/** It stays until an agent works: the last command is for the agent that the one before it has started. */
 export function emptyState() {
   const steps = commands().map(([title, command]) => {
     const copy = h(
@@ -22,24 +24,33 @@ export function emptyState() {
   });
   const intro =
     "Agents appear here as soon as somebody starts one. Run these in a shell, one after the other, and watch:";
-  return h(
+  const element = h(
     "section",
     { class: "empty", "aria-labelledby": "empty-title", hidden: true },
     h("h2", { id: "empty-title", text: "No agents yet" }),
     h("p", { text: intro }),
     h("ol", {}, steps),
   );
+
+  function show(none) {
+    const works = () => [...store.all()].some((agent) => agent.status !== "initializing");
+    element.hidden = !none && (element.hidden || works());
+  }
+
+  return { element, show };
 }
 
 function commands() {
   const origin = location.origin;
   const token = currentToken() ? ' -H "Authorization: Bearer $API_TOKEN"' : "";
   const json = `${token} -H 'Content-Type: application/json'`;
-  const id = '| grep -o \'"id":"[^"]*\' | cut -d\'"\' -f4)';
+  const id = '| grep -o \'"id":"[^"]*\' | head -n 1 | cut -d\'"\' -f4)';
   return [
     [
       "Define an agent",
-      `D=$(curl -s ${origin}/api/agents${json} \\\n  -d '{"name": "Planner", "agent_type": "planner"}' ${id}`,
+      // There may be one of this name already.
+      `curl -s ${origin}/api/agents${json} \\\n  -d '{"name": "Planner", "agent_type": "planner"}'\n` +
+        `D=$(curl -s '${origin}/api/agents?q=Planner'${token} ${id}`,
     ],
     [
       "Start it",
@@ -50,13 +61,4 @@ function commands() {
       `curl -s -X PATCH ${origin}/api/runtime/agents/$A${json} \\\n  -d '{"status": "executing", "cost_usd": 0.02}'`,
     ],
   ];
-}
-
-export async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    notify.done("Copied");
-  } catch (error) {
-    notify.failed("Not copied", error);
-  }
 }

@@ -1,10 +1,14 @@
 // Which agents the board shows: by text, session and status, as the address says.
 
 import { h, icon, setText, throttled } from "./dom.js";
-import { capital } from "./format.js";
+import { about } from "./about.js";
+import { capital, exact } from "./format.js";
 import { change } from "./route.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
+
+/** What is typed may be an id, and is asked for where no agent here has it. */
+const ID = /^(?=.*\d)\S{8,}$/;
 
 /** Reads the parameters, and gives whether an agent is wanted. */
 export function reader(params) {
@@ -14,10 +18,19 @@ export function reader(params) {
   return (agent) =>
     (!session || agent.session_id === session) &&
     (statuses.size === 0 || statuses.has(agent.status)) &&
-    words.every((word) => agent.search.includes(word));
+    (words.length === 0 || matches(agent, words));
 }
 
-function statusesOf(params) {
+function matches(agent, words) {
+  const text = [agent.name, agent.session_id, agent.id, agent.error_message, about(agent)].join("\n").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export function mayBeId(text) {
+  return ID.test(text);
+}
+
+export function statusesOf(params) {
   return new Set((params.get("status") ?? "").split(",").filter((status) => STATUSES.includes(status)));
 }
 
@@ -27,11 +40,11 @@ export function filterBar(first) {
   const typed = throttled(() => change({ q: text.value.trim() }), 150);
   const text = h("input", {
     type: "search",
-    placeholder: "Name, session, id, error",
+    placeholder: "Name, task, session, id, error",
     "aria-label": "Search agents",
     on: { input: typed },
   });
-  const session = h("select", { "aria-label": "Session", on: { change: () => change({ session: session.value }) } });
+  const session = h("button", { class: "chip", type: "button", on: { click: () => change({ session: "" }) } });
   const chips = new Map(STATUSES.map((status) => [status, chip(status)]));
   const reset = h("button", {
     class: "quiet",
@@ -54,7 +67,7 @@ export function filterBar(first) {
   );
 
   function chip(status) {
-    const number = h("span", { class: "count", text: "0" });
+    const number = h("span", { class: "count" });
     const button = h(
       "button",
       { class: "chip", type: "button", data: { status }, "aria-pressed": "false", on: { click: () => toggle(status) } },
@@ -71,42 +84,37 @@ export function filterBar(first) {
     change({ status: STATUSES.filter((known) => statuses.has(known)).join(",") });
   }
 
-  /** Counts what is there, whatever the status filter leaves of it, so that one sees what another choice would show. */
-  function update() {
+  /** How many agents of each status there are: `totals` are those of the server, where it can say. */
+  function update(totals) {
+    const counts = totals ?? held();
+    for (const [status, { number }] of chips) setText(number, exact(counts[status] ?? 0));
+  }
+
+  /** What the page holds, whatever the status filter leaves of it. */
+  function held() {
     const withoutStatus = new URLSearchParams(params);
     withoutStatus.delete("status");
     const wanted = reader(withoutStatus);
-    const counts = new Map(STATUSES.map((status) => [status, 0]));
-    const sessions = new Map();
-    for (const agent of store.all()) {
-      if (wanted(agent)) counts.set(agent.status, counts.get(agent.status) + 1);
-      sessions.set(agent.session_id, Math.max(agent.place, sessions.get(agent.session_id) ?? 0));
-    }
-    for (const [status, { number }] of chips) setText(number, String(counts.get(status)));
-    listSessions([...sessions.keys()].sort());
-  }
-
-  /** The options, while nobody has the list open. */
-  function listSessions(known) {
-    if (document.activeElement === session) return;
-    const chosen = params.get("session") ?? "";
-    const names = ["", ...(chosen && !known.includes(chosen) ? [chosen] : []), ...known];
-    const same =
-      names.length === session.options.length && names.every((name, index) => session.options[index].value === name);
-    if (!same)
-      session.replaceChildren(...names.map((name) => h("option", { value: name, text: name || "All sessions" })));
-    session.value = chosen;
+    const counts = {};
+    for (const agent of store.all()) if (wanted(agent)) counts[agent.status] = (counts[agent.status] ?? 0) + 1;
+    return counts;
   }
 
   function route(next) {
     params = next;
-    if (document.activeElement !== text) text.value = params.get("q") ?? "";
+    const typedText = params.get("q") ?? "";
+    if (document.activeElement !== text) text.value = typedText;
     const statuses = statusesOf(params);
     for (const [status, { button }] of chips) button.setAttribute("aria-pressed", String(statuses.has(status)));
-    reset.hidden = !params.get("q") && !params.get("session") && statuses.size === 0;
-    update();
+    const only = params.get("session");
+    session.hidden = !only;
+    session.replaceChildren(h("span", { text: `session ${only}` }), icon("close"));
+    session.setAttribute("aria-label", `Remove the filter session ${only}`);
+    reset.hidden = !typedText && !only && statuses.size === 0;
+    // An agent that has ended long ago is not here.
+    if (mayBeId(typedText)) Promise.resolve(store.find(typedText)).catch((error) => console.debug("agent", error));
   }
 
   route(first);
-  return { element, route, update, statuses: () => statusesOf(params), unmount: typed.stop };
+  return { element, route, update, unmount: typed.stop };
 }

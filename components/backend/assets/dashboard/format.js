@@ -21,6 +21,11 @@ export function span(milliseconds) {
   return `${seconds}s`;
 }
 
+/** The same in one unit: 42s, 3m, 2h, 4d. */
+export function brief(milliseconds) {
+  return span(milliseconds).split(" ")[0];
+}
+
 export function money(dollars) {
   if (!dollars) return "$0";
   if (Math.abs(dollars) < 0.01) return `$${Number(dollars.toPrecision(1))}`;

@@ -2,10 +2,13 @@
 //
 // After a lost connection it goes on after the last change that it has. `onState` is told what is true: `live`,
 // `polling`, `stale` (connected, but what is shown may be old), `reconnecting`, `locked` (nobody gave a token).
+//
+// Log entries are only sent while a view wants some. To change that, the connection is made anew, and goes on where it was.
 
 import * as api from "./api.js";
 import * as health from "./health.js";
 
+const INCLUDE = "workflows,messages,definitions";
 const POLL = 3000;
 /** How long a host without WebSocket is left alone before the next attempt. */
 const RETRY_SOCKET = 60_000;
@@ -13,9 +16,15 @@ const LONGEST_WAIT = 5000;
 const OPENS_WITHIN = 10_000;
 
 export class Feed {
-  #apply;
+  #handlers;
   #onState;
   #seq = null;
+  #logs = null;
+  /** The same, as it was asked for. */
+  #asked = "null";
+  #logId = null;
+  #switching = false;
+  #switchTimer = 0;
   #database = null;
   #heartbeat = 15;
   #heard = 0;
@@ -23,12 +32,27 @@ export class Feed {
   #connected = false;
   #close = () => {};
   #socketAfter = 0;
+  /** @type {(value?: unknown) => void} */
   #retry = () => {};
 
-  /** `apply` takes the data of each `agent_update`. */
-  constructor(apply, onState) {
-    this.#apply = apply;
+  /** `handlers` take the data of each frame, by its type; `poll` is called instead while there is no feed. */
+  constructor(handlers, onState) {
+    this.#handlers = handlers;
     this.#onState = onState;
+  }
+
+  /** Which log entries are wanted from now on: `{agent_id}` or `{}` for all, null for none. */
+  wantLogs(filter) {
+    if (JSON.stringify(filter) === JSON.stringify(this.#logs)) return;
+    this.#logs = filter;
+    this.#logId = null;
+    clearTimeout(this.#switchTimer);
+    // Who goes from one view to another wants none, and then others.
+    this.#switchTimer = setTimeout(() => {
+      if (this.#asked === JSON.stringify(this.#logs)) return;
+      this.#switching = true;
+      this.#close();
+    }, 20);
   }
 
   /** Goes on where it stopped for want of a token. */
@@ -49,6 +73,11 @@ export class Feed {
         refused = error.status === 401;
       }
       this.#connected = false;
+      if (this.#switching) {
+        this.#switching = false;
+        failures = 0;
+        continue;
+      }
       if (refused) {
         this.#onState("locked");
         await new Promise((resolve) => (this.#retry = resolve));
@@ -66,7 +95,7 @@ export class Feed {
   /** Follows until the connection is lost. Gives whether there was none, but polling. */
   async #follow() {
     if (performance.now() >= this.#socketAfter) {
-      if (await this.#bySocket()) return false;
+      if ((await this.#bySocket()) || this.#switching) return false;
       // A socket does not say why it did not open. This fails where the server is away, and asks for a token where
       // one is missing.
       const token = api.currentToken();
@@ -74,7 +103,7 @@ export class Feed {
       if (api.currentToken() !== token && (await this.#bySocket())) return false;
       this.#socketAfter = performance.now() + RETRY_SOCKET;
     }
-    if (await this.#byEvents()) return false;
+    if ((await this.#byEvents()) || this.#switching) return false;
     await this.#byPolling();
     return true;
   }
@@ -113,7 +142,7 @@ export class Feed {
     const abort = new AbortController();
     this.#close = () => abort.abort();
     const headers = { Accept: "text/event-stream" };
-    if (this.#seq !== null) headers["Last-Event-ID"] = String(this.#seq);
+    if (this.#seq !== null) headers["Last-Event-ID"] = this.#position();
     const path = `/api/runtime/events?${this.#query()}`;
     let opened = false;
     // What lies between us and the server may hold events back for ever.
@@ -148,24 +177,28 @@ export class Feed {
   }
 
   async #byPolling() {
-    const names = new Map();
+    this.#close = () => {};
     while (performance.now() < this.#socketAfter) {
-      const agents = await api.get("/api/runtime/agents?limit=1000");
-      if (agents.some((agent) => !names.has(agent.orchestrator_agent_id))) {
-        for (const definition of await api.get("/api/agents?limit=1000")) names.set(definition.id, definition.name);
-      }
-      for (const agent of agents) agent.name = names.get(agent.orchestrator_agent_id) ?? null;
-      this.#apply({ agents, snapshot: true, removed: [] });
+      this.#switching = false;
+      await this.#handlers.poll();
       this.#seq = null;
       this.#onState("polling");
       await sleep(POLL);
     }
   }
 
+  /** What an event stream goes on after. */
+  #position() {
+    return this.#logId === null ? String(this.#seq) : `${this.#seq}-${this.#logId}`;
+  }
+
   #query() {
-    const query = new URLSearchParams({ mode: "delta" });
+    this.#asked = JSON.stringify(this.#logs);
+    const include = this.#logs ? `${INCLUDE},logs` : INCLUDE;
+    const query = new URLSearchParams({ mode: "delta", include, ...this.#logs });
     if (this.#seq !== null) query.set("since", this.#seq);
     if (this.#seq !== null && this.#database) query.set("database", this.#database);
+    if (this.#seq !== null && this.#logId !== null) query.set("log_since", this.#logId);
     return query.toString();
   }
 
@@ -176,15 +209,15 @@ export class Feed {
       this.#current = true;
       this.#heartbeat = data.heartbeat_seconds ?? this.#heartbeat;
       // A position is only good in the database that it is of.
-      if (data.database !== this.#database) this.#seq = null;
+      if (data.database !== this.#database) [this.#seq, this.#logId] = [null, null];
       this.#database = data.database ?? null;
-    } else if (type === "agent_update") {
-      this.#apply(data);
-      this.#seq = data.seq;
     } else if (type === "heartbeat") {
-      this.#seq = data.seq ?? this.#seq;
       this.#current = data.live !== false;
+    } else {
+      this.#handlers[type]?.(data);
     }
+    if (type !== "connection_ack") this.#seq = data.seq ?? this.#seq;
+    if (this.#logs) this.#logId = data.log_id ?? this.#logId;
     this.#watch();
   }
 

@@ -1,29 +1,41 @@
 // The log as it comes, the newest on top. Who has scrolled down is left in peace: new entries wait above.
 
-import * as api from "./api.js";
 import { introduce, line } from "./entry.js";
-import { h, icon, throttled } from "./dom.js";
+import { h } from "./dom.js";
+import { exact, time } from "./format.js";
+import * as health from "./health.js";
+import * as logFeed from "./log-feed.js";
+import { logFilter } from "./log-filter.js";
+import { LogPages, filtered, readFilter } from "./log-pages.js";
 import { retentionLine } from "./retention.js";
-import { change } from "./route.js";
+import { to } from "./route.js";
 import * as notify from "./notify.js";
 import * as store from "./store.js";
 
-const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
-const TYPES = ["state_change", "milestone", "error", "performance", "tool_call", "cost_update"];
-const POLL = 1500;
-/** What came between two looks and is more than this many pages is not shown until asked for. */
-const MOST_PAGES = 10;
-/** The most lines in the page; older ones come back on demand. */
+/** The most lines in the page, and the most that wait above. Older ones come back on demand. */
 const MOST_LINES = 2000;
+/** More at once than this are not put above what is there, but in its place. */
+const MOST_AT_ONCE = 300;
+/** How far is looked for what came meanwhile, for an entry, or for an error: in pages. */
+const MOST_PAGES = 10;
+/** Who is so near the end, in pixels, gets what is older. */
+const NEAR = 200;
+const MOST_EXPORTED = 10_000;
 
 export function mount(root, first) {
   let params = first;
+  let filter = readFilter(params);
+  let pages = new LogPages(filter);
   let newest = 0;
-  let next = null;
   let waiting = [];
+  /** More are waiting than are kept. */
+  let many = false;
+  /** Lines at the end were dropped, so that `pages` goes on after others. */
+  let cut = false;
   let paused = false;
   let abort = new AbortController();
-  let timer = 0;
+  /** What is done with the list is done in order. */
+  let queue = Promise.resolve();
 
   const list = h("ol", { class: "entries" });
   const older = h("button", {
@@ -33,144 +45,140 @@ export function mount(root, first) {
     hidden: true,
     on: { click: loadOlder },
   });
+  const earlier = h("a", { class: "button more", hidden: true });
   const box = h(
     "div",
     { class: "log", tabindex: "0", role: "region", "aria-label": "Log entries", on: { scroll } },
     list,
     older,
+    earlier,
   );
   const fresh = h("button", { class: "fresh primary", type: "button", hidden: true, on: { click: toTop } });
   const pause = h("button", { type: "button", "aria-pressed": "false", text: "Pause", on: { click: togglePause } });
+  const error = h("button", { type: "button", text: "Next error", title: "Key: e", on: { click: nextError } });
+  const save = h("button", { type: "button", text: "Export", on: { click: download } });
   const note = h("p", { class: "note", role: "status", text: "Loading" });
-  const level = choice("level", "All levels", LEVELS);
-  const type = choice("log_type", "All types", TYPES);
-  const typed = throttled(() => change({ q: text.value.trim() }), 250);
-  const text = h("input", {
-    type: "search",
-    maxlength: "500",
-    placeholder: "Text in the message",
-    "aria-label": "Search the messages",
-    on: { input: typed },
-  });
-  const only = h("span", { class: "only" });
-  const filter = h(
-    "form",
-    { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
-    h("span", { class: "search" }, icon("search"), text),
-    level,
-    type,
-    only,
-    pause,
-  );
+  const filters = logFilter([error, save, pause]);
   const retention = retentionLine();
-  root.append(h("h1", { text: "Logs" }), filter, note, retention.element, h("div", { class: "logbox" }, fresh, box));
+  root.append(
+    h("h1", { text: "Logs" }),
+    filters.element,
+    note,
+    retention.element,
+    h("div", { class: "logbox" }, fresh, box),
+  );
 
-  function choice(name, all, values) {
-    const options = [
-      h("option", { value: "", text: all }),
-      ...values.map((value) => h("option", { value, text: value })),
-    ];
-    return h(
-      "select",
-      { name, "aria-label": all, on: { change: (event) => change({ [name]: event.target.value }) } },
-      options,
-    );
+  /** Does `job` after what is being done, unless the filter is another one by then. */
+  function enqueue(job) {
+    const { signal } = abort;
+    queue = queue.then(async () => {
+      if (signal.aborted) return;
+      try {
+        await job(signal);
+        if (!signal.aborted) showNote();
+      } catch (problem) {
+        if (!signal.aborted) note.textContent = `The log cannot be read: ${problem.message}`;
+      }
+    });
+    return queue;
   }
 
-  /** One filter of the address that has no control: a button that takes it away. */
-  function showOnly() {
-    const shown = ["agent", "session"].filter((name) => params.get(name));
-    only.replaceChildren(
-      ...shown.map((name) => {
-        const known = name === "agent" && store.get(params.get(name))?.name;
-        const label = `${name} ${known || params.get(name)}`;
-        return h(
-          "button",
-          {
-            class: "chip",
-            type: "button",
-            "aria-label": `Remove the filter ${label}`,
-            on: { click: () => change({ [name]: "" }) },
-          },
-          label,
-          icon("close"),
-        );
-      }),
-    );
-  }
-
-  function path() {
-    const query = new URLSearchParams({ limit: "100" });
-    const names = { level: "level", log_type: "log_type", q: "q", agent: "agent_id", session: "session_id" };
-    for (const [name, parameter] of Object.entries(names)) if (params.get(name)) query.set(parameter, params.get(name));
-    return `/api/runtime/logs?${query}`;
+  function showNote() {
+    note.textContent = list.childElementCount === 0 ? "No entry matches." : "";
   }
 
   /** Starts anew, with the filter of the address. */
   function restart() {
     abort.abort();
     abort = new AbortController();
-    [newest, next, waiting] = [0, null, []];
-    level.value = params.get("level") ?? "";
-    type.value = params.get("log_type") ?? "";
-    if (document.activeElement !== text) text.value = params.get("q") ?? "";
-    showOnly();
-    list.replaceChildren();
-    poll(abort.signal);
-  }
-
-  async function poll(signal) {
-    clearTimeout(timer);
-    try {
-      const begun = newest === 0;
-      const rows = await since(begun, signal);
+    filters.show(params);
+    enqueue(async (signal) => {
+      filter = readFilter(params);
+      pages = new LogPages(filter);
+      const rows = await pages.next(signal);
       if (signal.aborted) return;
-      newest = Math.max(newest, ...rows.map((row) => row.id));
-      waiting = [...rows, ...waiting].slice(0, MOST_LINES);
-      if (begun || (!paused && box.scrollTop < 8)) flush();
+      newest = rows[0]?.id ?? 0;
+      [waiting, many, cut] = [[], false, false];
+      list.replaceChildren(...rows.map(show));
+      box.scrollTop = 0;
       showWaiting();
-      note.textContent = list.childElementCount === 0 ? "No entry matches." : "";
-    } catch (error) {
-      if (signal.aborted) return;
-      note.textContent = `The log cannot be read: ${error.message}`;
-    }
-    if (!signal.aborted) timer = setTimeout(() => poll(signal), POLL);
+      showOlder();
+      loadAtEnd();
+      await showEntry(params.get("entry"), signal);
+    });
   }
 
-  /** What is newer than what is shown, over as many pages as it takes. */
-  async function since(begun, signal) {
-    const found = [];
-    let from = path();
-    for (let pages = 0; from && pages < MOST_PAGES; pages++) {
-      const { rows, next: following } = await api.page(from, { signal });
-      // Ids only grow: the newest entries were deleted, or the database is another one.
-      if (!begun && pages === 0 && (rows[0]?.id ?? 0) < newest) {
-        restart();
-        return [];
+  /** What comes with the feed. A log that ends before now does not go on. */
+  function entries(rows) {
+    if (filter.until) return;
+    enqueue(async (signal) => {
+      const found = await filtered(rows, filter);
+      if (!signal.aborted) take(found.toReversed());
+    });
+  }
+
+  /** Looks for what came while the feed told of nothing. */
+  function behind() {
+    if (filter.until) return;
+    enqueue(async (signal) => {
+      const source = new LogPages(filter);
+      const found = [];
+      for (let count = 0; count < MOST_PAGES && !source.isDone; count++) {
+        const rows = await source.next(signal);
+        const fresh = rows.filter((row) => row.id > newest);
+        found.push(...fresh);
+        if (fresh.length < rows.length) break;
+        if (count === MOST_PAGES - 1) many = true;
       }
-      const fresh = rows.filter((row) => row.id > newest);
-      found.push(...fresh);
-      if (begun) next = following;
-      if (begun || fresh.length < rows.length) break;
-      from = following;
-    }
-    return found;
+      if (!signal.aborted) take(found);
+    });
+  }
+
+  /** The newest first. */
+  function take(rows) {
+    const fresh = rows.filter((row) => row.id > newest);
+    if (fresh.length === 0) return;
+    newest = fresh[0].id;
+    waiting = [...fresh, ...waiting];
+    many ||= waiting.length > MOST_LINES;
+    waiting.length = Math.min(waiting.length, MOST_LINES);
+    if (!paused && box.scrollTop < 8) flush();
+    showWaiting();
   }
 
   function flush() {
-    list.prepend(...waiting.map(show));
-    waiting = [];
-    while (list.childElementCount > MOST_LINES) list.lastElementChild.remove();
-    older.hidden = next === null || list.childElementCount >= MOST_LINES;
+    if (many || waiting.length > MOST_AT_ONCE) {
+      cut ||= list.childElementCount > 0 || many || waiting.length > MOST_AT_ONCE;
+      list.replaceChildren();
+    }
+    list.prepend(...waiting.slice(0, MOST_AT_ONCE).map(show));
+    [waiting, many] = [[], false];
+    while (list.childElementCount > MOST_LINES) {
+      list.lastElementChild.remove();
+      cut = true;
+    }
+    showOlder();
+  }
+
+  /** What follows the last line: more of the list, or what was dropped there, by its time. */
+  function showOlder() {
+    older.hidden = cut || pages.isDone || list.childElementCount >= MOST_LINES;
+    const end = list.lastElementChild?.querySelector("time").dateTime;
+    earlier.hidden = !(end && (cut || (!pages.isDone && list.childElementCount >= MOST_LINES)));
+    if (earlier.hidden) return;
+    const until = new Date(Date.parse(end) + 1).toISOString();
+    earlier.textContent = `Entries before ${time(end)}`;
+    earlier.href = to("logs", "", { ...Object.fromEntries(params), until });
   }
 
   function show(row) {
-    return line(row, true);
+    return line(row, { linked: true, text: filter.q });
   }
 
   function showWaiting() {
     fresh.hidden = waiting.length === 0;
-    fresh.textContent = waiting.length === 1 ? "1 new entry" : `${waiting.length} new entries`;
+    const number = `${exact(waiting.length)}${many ? "+" : ""}`;
+    fresh.textContent = waiting.length === 1 ? "1 new entry" : `${number} new entries`;
   }
 
   function scroll() {
@@ -178,6 +186,7 @@ export function mount(root, first) {
       flush();
       showWaiting();
     }
+    loadAtEnd();
   }
 
   function toTop() {
@@ -194,31 +203,114 @@ export function mount(root, first) {
     if (!paused) toTop();
   }
 
-  async function loadOlder() {
-    older.disabled = true;
-    try {
-      const { rows, next: following } = await api.page(next, { signal: abort.signal });
-      next = following;
-      list.append(...rows.map(show));
-      older.hidden = next === null;
-      // Whose end is still in sight is told of again.
-      end.unobserve(older);
-      end.observe(older);
-    } catch (error) {
-      if (error.name !== "AbortError") notify.failed("Older entries cannot be read", error);
-    }
-    older.disabled = false;
+  async function append(signal) {
+    const rows = await pages.next(signal);
+    list.append(...rows.map(show));
+    showOlder();
   }
 
-  // Who scrolls to the end need not press the button.
-  const end = new IntersectionObserver(
-    ([seen]) => seen.isIntersecting && !older.hidden && !older.disabled && loadOlder(),
-    { root: box, rootMargin: "200px" },
-  );
-  end.observe(older);
-  const unlisten = store.listen((_, whole) => {
-    if (whole) for (const link of list.querySelectorAll(".who")) introduce(link);
-  });
+  async function loadOlder() {
+    const { signal } = abort;
+    older.disabled = true;
+    try {
+      await append(signal);
+    } catch (problem) {
+      if (!signal.aborted) notify.failed("Older entries cannot be read", problem);
+    }
+    older.disabled = false;
+    if (!signal.aborted) loadAtEnd();
+  }
+
+  /** Who scrolls to the end need not press the button. */
+  function loadAtEnd() {
+    const left = box.scrollHeight - box.scrollTop - box.clientHeight;
+    if (left < NEAR && !older.hidden && !older.disabled) loadOlder();
+  }
+
+  /** Looks for a line, also among older ones. */
+  async function reach(find, signal) {
+    for (let count = 0; count < MOST_PAGES; count++) {
+      const found = find();
+      if (found || older.hidden) return found;
+      await append(signal);
+    }
+    return find();
+  }
+
+  async function showEntry(id, signal) {
+    if (!id) return;
+    const found = await reach(() => list.querySelector(`[data-id="${CSS.escape(id)}"]`), signal);
+    if (found) mark(found);
+  }
+
+  function mark(element) {
+    list.querySelector(".here")?.classList.remove("here");
+    element.classList.add("here");
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "center" });
+  }
+
+  /** Goes to the error that is below the one shown last. */
+  async function nextError() {
+    const { signal } = abort;
+    const errors = () => [...list.querySelectorAll(".entry:is([data-level=ERROR], [data-level=CRITICAL])")];
+    const here = list.querySelector(".here");
+    const isBelow = (element) => !here || here.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+    try {
+      const found = await reach(() => errors().find(isBelow), signal);
+      if (found) mark(found);
+      else notify.done("No error below");
+    } catch (problem) {
+      if (!signal.aborted) notify.failed("Older entries cannot be read", problem);
+    }
+  }
+
+  /** What matches, as a file with a line of JSON for each entry. */
+  async function download() {
+    save.disabled = true;
+    try {
+      const source = new LogPages(filter, 1000);
+      const rows = [];
+      while (!source.isDone && rows.length < MOST_EXPORTED) rows.push(...(await source.next(abort.signal)));
+      const file = new Blob(
+        rows.map((row) => `${JSON.stringify(row)}\n`),
+        { type: "application/x-ndjson" },
+      );
+      const href = URL.createObjectURL(file);
+      h("a", { href, download: "logs.ndjson" }).click();
+      URL.revokeObjectURL(href);
+      notify.done(`${source.isDone ? "" : "The newest "}${exact(rows.length)} entries exported`);
+    } catch (problem) {
+      notify.failed("Not exported", problem);
+    }
+    save.disabled = false;
+  }
+
+  /** The feed does not tell that entries were deleted. */
+  function look() {
+    if (document.hidden || newest === 0) return;
+    enqueue(async (signal) => {
+      const [row] = await new LogPages(filter, 1).next(signal);
+      if ((row?.id ?? 0) < newest) restart();
+    });
+  }
+
+  function keydown(event) {
+    if (event.key !== "e" || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, dialog"))
+      return;
+    event.preventDefault();
+    nextError();
+  }
+
+  document.addEventListener("keydown", keydown);
+  const unlisten = [
+    store.listen(() => {
+      for (const link of list.querySelectorAll(".who.unknown")) introduce(link);
+    }),
+    logFeed.listen({ entries, behind }),
+    health.listen(look),
+  ];
   restart();
   return {
     route(changed) {
@@ -227,11 +319,10 @@ export function mount(root, first) {
     },
     unmount() {
       abort.abort();
-      clearTimeout(timer);
-      end.disconnect();
-      typed.stop();
+      filters.unmount();
       retention.unmount();
-      unlisten();
+      document.removeEventListener("keydown", keydown);
+      for (const stop of unlisten) stop();
     },
   };
 }

@@ -5,7 +5,11 @@ import { askForToken, newDefinition } from "./actions.js";
 import { setText } from "./dom.js";
 import { span } from "./format.js";
 import * as health from "./health.js";
+import * as messages from "./messages.js";
+import * as workflows from "./workflows.js";
+import * as definitions from "./definitions.js";
 import { Feed } from "./live.js";
+import * as logFeed from "./log-feed.js";
 import * as notify from "./notify.js";
 import { read } from "./route.js";
 import * as store from "./store.js";
@@ -17,7 +21,7 @@ import { mount as sessions } from "./sessions.js";
 
 const VIEWS = { board, sessions, session, logs, charts };
 /** What an address may name; `session` is `sessions` with an id. */
-const PLAIN = ["board", "sessions", "logs", "charts"];
+const PLAIN = Object.keys(VIEWS).filter((name) => name !== "session");
 const WORDS = {
   live: ["live", "Every change shows as it happens"],
   polling: ["polling", "This host has no live feed: the list is read every few seconds"],
@@ -26,11 +30,28 @@ const WORDS = {
   reconnecting: ["reconnecting", "The connection is lost: what is shown may be old"],
 };
 
+/** By how many milliseconds the clocks have to differ to be told. */
+const CLOCK_DIFFERS = 5000;
+
 const main = document.getElementById("main");
 const badge = document.getElementById("badge");
 const banner = document.getElementById("banner");
 const unlock = document.getElementById("unlock");
-const feed = new Feed(store.apply, showState);
+const frames = {
+  agent_update: store.apply,
+  definition_update: definitions.apply,
+  workflow_update: workflows.apply,
+  message: messages.apply,
+  log: logFeed.apply,
+  poll: async () => {
+    await definitions.poll();
+    await store.poll();
+    await messages.poll();
+    logFeed.poll();
+  },
+};
+const feed = new Feed(frames, showState);
+let readOnly = false;
 let shown = { name: "", id: "", view: null };
 
 /** Shows what the address says. A view that is shown already is only told. */
@@ -43,7 +64,9 @@ function route() {
   main.className = name;
   const first = shown.name === "";
   shown = { name, id, view: VIEWS[name](main, params, id) };
-  for (const link of document.querySelectorAll("#views a")) {
+  /** @type {NodeListOf<HTMLAnchorElement>} */
+  const links = document.querySelectorAll("#views a");
+  for (const link of links) {
     const here = link.hash.slice(2) === (name === "session" ? "sessions" : name);
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -53,11 +76,16 @@ function route() {
 }
 
 function showState(state) {
-  if (badge.dataset.state === state && badge.textContent === WORDS[state][0]) return;
+  const [word, sentence] = WORDS[state];
   badge.dataset.state = state;
-  setText(badge, WORDS[state][0]);
-  badge.title = WORDS[state][1];
+  setText(badge, readOnly ? `${word}, read only` : word);
+  const clock = Math.abs(store.clockOffset()) > CLOCK_DIFFERS ? `. ${clockSentence(store.clockOffset())}` : "";
+  badge.title = sentence + (readOnly ? ". The token may only read" : "") + clock;
   unlock.hidden = state !== "locked";
+}
+
+function clockSentence(offset) {
+  return `The server's clock is ${span(Math.abs(offset))} ${offset > 0 ? "ahead of" : "behind"} this one; ages are by the server's`;
 }
 
 /** Says above each view what is wrong with the database. A screen reader reads it out once, not with every second. */
@@ -81,8 +109,13 @@ function changeTheme() {
   localStorage.setItem("theme", next);
 }
 
+logFeed.connect(feed);
 api.onTokenWanted(askForToken);
 api.onUnavailable(health.doubt);
+api.onForbidden(() => {
+  readOnly = true;
+  showState(badge.dataset.state);
+});
 health.listen(showHealth);
 document.getElementById("theme").addEventListener("click", changeTheme);
 document.getElementById("new-definition").addEventListener("click", newDefinition);
@@ -96,11 +129,14 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, dialog");
+  const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, select, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  /** @type {HTMLInputElement} */
   const search = main.querySelector("input[type=search]");
-  if (event.key !== "/" || typing || !search) return;
-  event.preventDefault();
-  search.focus();
+  if (event.key === "/" && search) {
+    event.preventDefault();
+    search.focus();
+  }
 });
 addEventListener("hashchange", route);
 addEventListener("unhandledrejection", ({ reason }) => {

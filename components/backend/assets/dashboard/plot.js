@@ -5,7 +5,7 @@ import { h, narrow, svg } from "./dom.js";
 /** Letters are as large as they are elsewhere: a narrow picture is drawn narrow, not small. */
 const width = () => (narrow.matches ? 320 : 640);
 const HEIGHT = 200;
-const LEFT = 52;
+const LEFT = 66;
 const BOTTOM = 22;
 const TOP = 8;
 

@@ -1,216 +1,196 @@
-// One session: its agents as a tree, and one of them in full.
+// One session: its agents as a tree on an axis of time, and one of them in full.
 
+import * as activity from "./activity.js";
 import * as api from "./api.js";
 import { nameOf } from "./actions.js";
 import { mount as mountAgent } from "./agent.js";
-import { h, icon, setText, throttled } from "./dom.js";
-import { count, money, shortId, span, time } from "./format.js";
+import * as definitions from "./definitions.js";
+import { h } from "./dom.js";
+import * as logFeed from "./log-feed.js";
 import * as notify from "./notify.js";
-import { to } from "./route.js";
-import { tally } from "./sessions.js";
-import { duration } from "./status.js";
+import * as promptList from "./prompts.js";
+import { sessionHead } from "./session-head.js";
 import * as store from "./store.js";
+import { waterfall } from "./waterfall.js";
+import * as workflows from "./workflows.js";
 
-const LEAST_PAUSE = 1000;
+/** How many tool calls are marked on the bars. */
+const MOST_CALLS = 1000;
 
-export function mount(root, params, id) {
+export function mount(root, first, id) {
   const agents = new Map();
-  const nodes = new Map();
-  const facts = h("div", { class: "facts" });
+  /** What happened to each agent, for the marks on its bar. */
+  const marks = new Map();
+  const marked = new Set();
+  const query = new URLSearchParams({ session_id: id });
+  const head = sessionHead(id);
   const note = h("p", { class: "note", role: "status", text: "Loading" });
-  const tree = h("ul", { class: "tree" });
+  const tree = waterfall(id, agents, (agent) => marks.get(agent) ?? []);
   const panel = h("section", { class: "agent", "aria-label": "Agent" });
-  const logs = h("a", { class: "button", href: to("logs", "", { session: id }), text: "Logs" });
-  const board = h("a", { class: "button", href: to("board", "", { session: id }), text: "On the board" });
-  const title = h(
-    "div",
-    {},
-    h("p", { class: "crumb" }, h("a", { href: "#/sessions", text: "Sessions" })),
-    h("h1", { text: id }),
-  );
-  root.append(
-    h("header", { class: "head" }, title, facts, h("div", { class: "buttons" }, board, logs)),
-    h(
-      "div",
-      { class: "split" },
-      h("nav", { "aria-label": "Agents of the session" }, h("h2", { text: "Agents" }), note, tree),
-      panel,
-    ),
-  );
-  let chosen = params.get("agent");
+  root.append(head.element, note, h("div", { class: "split" }, tree.element, panel));
+  let params = first;
   let shown = null;
+  let loaded = false;
+  let stats = null;
+  let open = true;
 
   async function load() {
     try {
-      const query = new URLSearchParams({ session_id: id, limit: "1000" });
-      const [rows, definitions] = await Promise.all([
-        api.get(`/api/runtime/agents?${query}`),
-        api.get("/api/agents?limit=1000"),
-      ]);
+      const found = [];
+      for (let next = `/api/runtime/agents?${query}&limit=1000`; next && open;) {
+        const page = await api.page(next);
+        found.push(...page.rows);
+        next = page.next;
+      }
       // Who is gone meanwhile is not listed any more.
       agents.clear();
-      const names = new Map(definitions.map((definition) => [definition.id, definition.name]));
-      for (const row of rows) take({ ...row, name: names.get(row.orchestrator_agent_id) ?? null });
+      for (const row of found) take(row);
     } catch (error) {
       note.textContent = `The agents cannot be read: ${error.message}`;
       return;
     }
+    if (!open) return;
     for (const agent of store.all()) if (agent.session_id === id) take(agent);
-    note.textContent = agents.size === 0 ? "This session has no agents." : "";
-    draw();
-    summarize();
-  }
-
-  async function summarize() {
-    try {
-      const session = await api.get(`/api/runtime/sessions/${encodeURIComponent(id)}`);
-      const pairs = [
-        ["started", time(session.started_at)],
-        ["tokens", `${count(session.tokens_input)} in, ${count(session.tokens_output)} out`],
-        ["cost", money(session.cost_usd)],
-      ];
-      facts.replaceChildren(
-        tally(session.agents),
-        ...pairs.map(([name, value]) => h("span", {}, h("span", { class: "key", text: name }), ` ${value}`)),
-      );
-    } catch (error) {
-      facts.replaceChildren(h("span", { class: "note", text: `No summary: ${error.message}` }));
-    }
+    loaded = true;
+    arrange();
+    if (stats) showStats(stats);
   }
 
   function take(agent) {
-    agents.set(agent.id, { ...agents.get(agent.id), ...agent });
+    const known = agents.get(agent.id);
+    if (known?.version > agent.version) return;
+    agents.set(agent.id, { ...known, ...agent, name: agent.name ?? definitions.nameOf(agent.orchestrator_agent_id) });
   }
 
-  /** Draws the whole tree: sessions are small, and this happens when an agent comes or goes. */
-  function draw() {
-    nodes.clear();
-    const children = Map.groupBy(agents.values(), (agent) =>
-      agents.has(agent.parent_agent_id) ? agent.parent_agent_id : null,
-    );
-    const drawn = new Set();
-    const branch = (parent) =>
-      (children.get(parent) ?? [])
-        .sort((a, b) => a.started_at.localeCompare(b.started_at))
-        .map((agent) => {
-          drawn.add(agent.id);
-          const node = new Node(agent, id);
-          nodes.set(agent.id, node);
-          const below = branch(agent.id);
-          if (below.length > 0) node.element.append(h("ul", {}, below));
-          return node.element;
-        });
-    const roots = branch(null);
-    // Agents that are one another's parents hang on nothing.
-    for (const agent of agents.values()) if (!drawn.has(agent.id)) roots.push(lone(agent));
-    const focused = document.activeElement?.closest?.(".tree") && document.activeElement.dataset.id;
-    tree.replaceChildren(...roots);
-    if (focused) nodes.get(focused)?.link.focus();
-    choose(chosen);
+  function arrange() {
+    note.textContent = agents.size === 0 ? "This session has no agents." : "";
+    tree.element.hidden = agents.size === 0;
+    tree.arrange();
+    choose();
   }
 
-  function lone(agent) {
-    const node = new Node(agent, id);
-    nodes.set(agent.id, node);
-    return node.element;
-  }
-
-  function choose(wanted) {
-    chosen = wanted;
-    const agent = agents.get(wanted) ?? agents.get(tree.querySelector("a")?.dataset.id);
-    for (const [known, node] of nodes) node.mark(known === agent?.id);
-    if (shown?.id === agent?.id) return;
+  /** Shows the agent that the address names; one that is gone is said to be, and no other shown in its place. */
+  function choose() {
+    if (!loaded) return;
+    const wanted = params.get("agent");
+    const agent = wanted ? agents.get(wanted) : agents.get(tree.first());
+    tree.choose(agent?.id ?? null);
+    if (shown && shown.id === agent?.id) return shown.route(params);
     shown?.unmount();
+    shown = null;
     panel.replaceChildren();
-    shown = agent ? { id: agent.id, ...mountAgent(panel, agent, gone) } : null;
+    if (agent) shown = { id: agent.id, ...mountAgent(panel, agent, { params, prompts, gone }) };
+    else if (wanted && agents.size > 0)
+      panel.append(h("p", { class: "note", text: `There is no agent ${wanted} in this session: it may be deleted.` }));
   }
 
   function gone(agent) {
     agents.delete(agent);
-    draw();
+    arrange();
   }
 
-  const summary = throttled(summarize, LEAST_PAUSE);
-  const reload = throttled(load, LEAST_PAUSE);
-  const unlisten = store.listen((changed, whole) => {
-    if (whole) return reload();
-    let structure = false;
-    let touched = false;
-    for (const key of changed) {
+  function mark(key, agent, at, kind, text) {
+    if (marked.has(key)) return;
+    marked.add(key);
+    if (!marks.has(agent)) marks.set(agent, []);
+    marks.get(agent).push({ at: Date.parse(at), kind, text });
+  }
+
+  function markCalls(rows) {
+    for (const row of rows)
+      if (row.log_type === "tool_call" && agents.has(row.agent_id))
+        mark(row.id, row.agent_id, row.created_at, "call", row.message);
+    tree.draw();
+  }
+
+  async function readCalls() {
+    try {
+      markCalls(await api.get(`/api/runtime/logs?${query}&log_type=tool_call&limit=${MOST_CALLS}`));
+    } catch (error) {
+      console.debug("tool calls", error);
+    }
+  }
+
+  function promptsChanged(rows) {
+    for (const row of rows) mark(row.id, row.agent_id, row.created_at, "prompt", row.prompt_name ?? row.prompt_type);
+    shown?.addPrompts(rows);
+    tree.draw();
+  }
+
+  function showStats(next) {
+    stats = next;
+    const starts = [...agents.values()].map((agent) => agent.started_at).filter(Boolean);
+    head.showStats(
+      stats,
+      starts.reduce((a, b) => (a && a < b ? a : b), null),
+    );
+  }
+
+  function changed(ids, whole) {
+    if (whole) {
+      load();
+      return;
+    }
+    const mine = [];
+    let fewer = false;
+    for (const key of ids) {
       const agent = store.get(key);
       const known = agents.get(key);
-      if (agent ? agent.session_id !== id : !known) continue;
-      touched = true;
-      if (!agent) {
+      if (agent ? agent.session_id !== id && !known : !known) continue;
+      if (!agent || agent.session_id !== id) {
+        // The page forgets agents that have ended long ago; those it shows stay.
+        if (!agent && !store.isRemoved(key)) continue;
         agents.delete(key);
-        structure = true;
+        fewer = true;
         if (key === shown?.id) notify.done(`${nameOf(known)} is deleted`);
         continue;
       }
       take(agent);
-      structure ||= known?.parent_agent_id !== agent.parent_agent_id;
-      nodes.get(key)?.update(agents.get(key));
+      mine.push(key);
       if (key === shown?.id) shown.update(agents.get(key));
     }
-    if (structure) draw();
-    if (touched) summary();
-  });
+    if (!loaded) return;
+    if (fewer || (mine.length > 0 && tree.element.hidden)) arrange();
+    if (mine.length > 0) {
+      tree.changed(mine);
+      if (!shown && !params.get("agent")) choose();
+    }
+  }
+
+  function named() {
+    for (const agent of agents.values()) if (!agent.name) take({ ...agent });
+    if (shown && agents.has(shown.id)) shown.update(agents.get(shown.id));
+    tree.changed([]);
+  }
+
+  const prompts = promptList.follow(id, promptsChanged, showStats);
+  const showWorkflow = () => head.showWorkflow(workflows.get(id));
+  const unlisten = [
+    store.listen(changed),
+    definitions.listen(named),
+    workflows.listen(showWorkflow),
+    activity.follow(() => tree.draw()),
+    logFeed.listen({ entries: markCalls, behind: readCalls }),
+  ];
+  showWorkflow();
+  workflows.find(id);
   load();
+  readCalls();
   return {
     route(next) {
-      choose(next.get("agent"));
+      params = next;
+      choose();
     },
     tick() {
-      const now = store.now();
-      for (const node of nodes.values()) node.tick(now);
-      shown?.tick(now);
+      tree.tick();
+      shown?.tick(store.now());
     },
     unmount() {
-      unlisten();
-      summary.stop();
-      reload.stop();
+      open = false;
+      for (const stop of unlisten) stop();
+      prompts.unmount();
+      tree.unmount();
       shown?.unmount();
     },
   };
-}
-
-/** An agent in the tree. */
-class Node {
-  #agent;
-  #name = h("span", { class: "name" });
-  #age = h("span", { class: "age" });
-  #mark = h("span", { class: "mark" });
-
-  constructor(agent, session) {
-    const href = to("sessions", session, { agent: agent.id });
-    this.link = h(
-      "a",
-      { href, data: { id: agent.id } },
-      this.#mark,
-      this.#name,
-      h("span", { class: "id", text: shortId(agent.id) }),
-      this.#age,
-    );
-    this.element = h("li", {}, this.link);
-    this.update(agent);
-  }
-
-  update(agent) {
-    if (agent.status !== this.#agent?.status) {
-      this.link.dataset.status = agent.status;
-      this.#mark.replaceChildren(icon(agent.status), h("span", { class: "hidden", text: agent.status }));
-    }
-    this.#agent = agent;
-    setText(this.#name, agent.name ?? "Unnamed");
-    this.tick(store.now());
-  }
-
-  mark(chosen) {
-    if (chosen) this.link.setAttribute("aria-current", "true");
-    else this.link.removeAttribute("aria-current");
-  }
-
-  tick(now) {
-    setText(this.#age, span(duration(this.#agent, now)));
-  }
 }

@@ -1,43 +1,40 @@
-// The numbers above the board.
+// The numbers above the board, as the server counts them.
 
 import { h, setText } from "./dom.js";
-import { count, money, plural } from "./format.js";
-import { isFinished } from "./status.js";
-import * as store from "./store.js";
+import { count, exact, money } from "./format.js";
+import { RUNNING } from "./status.js";
 
-/** What all agents together do and cost. */
+const NAMES = ["Agents", "Running", "Completed", "Failed", "Tokens", "Cost"];
+
+/** What the agents together do and cost. */
 export class Totals {
   #values = new Map();
 
   constructor() {
-    const names = ["Agents", "Running", "Completed", "Failed", "Sessions", "Cost"];
-    const pairs = names.map((name) => {
-      const value = h("dd", { text: "0" });
+    const pairs = NAMES.map((name) => {
+      const value = h("dd", { text: "–" });
       this.#values.set(name, value);
       return h("div", { data: { total: name.toLowerCase() } }, h("dt", { text: name }), value);
     });
     this.element = h("dl", { class: "totals", "aria-label": "All agents" }, pairs);
   }
 
-  update() {
-    let [running, done, failed, cost] = [0, 0, 0, 0];
-    const sessions = new Set();
-    for (const agent of store.all()) {
-      if (!isFinished(agent.status)) running++;
-      if (agent.status === "completed") done++;
-      if (agent.status === "failed") failed++;
-      cost += agent.cost_usd || 0;
-      sessions.add(agent.session_id);
-    }
-    const texts = {
-      Agents: `${count(store.size())}${store.isPartial() ? "+" : ""}`,
-      Running: count(running),
-      Completed: count(done),
-      Failed: count(failed),
-    };
-    Object.assign(texts, { Sessions: count(sessions.size), Cost: money(cost) });
-    for (const [name, text] of Object.entries(texts)) setText(this.#values.get(name), text);
-    const older = store.isPartial() ? "; older agents come with their next change" : "";
-    this.element.title = `${plural(store.size(), "agent")} in ${plural(sessions.size, "session")}${older}`;
+  show(stats) {
+    const { total, by_status: statuses } = stats.agents;
+    const running = RUNNING.reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
+    const tokens = stats.tokens_input + stats.tokens_output;
+    const shown = [
+      [count(total), exact(total)],
+      [count(running), exact(running)],
+      [count(statuses.completed), exact(statuses.completed ?? 0)],
+      [count(statuses.failed), exact(statuses.failed ?? 0)],
+      [count(tokens), `${exact(stats.tokens_input)} in, ${exact(stats.tokens_output)} out`],
+      [money(stats.cost_usd), `$${stats.cost_usd}`],
+    ];
+    NAMES.forEach((name, index) => {
+      const value = this.#values.get(name);
+      setText(value, shown[index][0]);
+      value.title = shown[index][1];
+    });
   }
 }

@@ -1,39 +1,12 @@
-// The part of an agent's panel that shows how its status went.
+// How the status of an agent went.
 
-import { nothing, part } from "./agent-part.js";
 import { h, svg } from "./dom.js";
 import { span, time } from "./format.js";
 import { isFinished, pill } from "./status.js";
 import * as store from "./store.js";
 
-/** `path` is that of the history; `current` gives the agent as it is known now. */
-export function timelinePart(path, current) {
-  let steps = [];
-  const history = part("Timeline", () => path, show);
-
-  function show(rows) {
-    steps = rows;
-    history.body.replaceChildren(
-      rows.length === 0 ? nothing("No change of status is known.") : timeline(rows, current()),
-    );
-  }
-
-  /** Adds the agent's status, where it is another, before the history is read again. */
-  function update() {
-    const { status, updated_at: at } = current();
-    if (steps.length > 0 && steps.at(-1).status !== status) show([...steps, { status, at }]);
-  }
-
-  function tick() {
-    const agent = current();
-    if (steps.length > 0 && !isFinished(agent.status)) history.body.replaceChildren(timeline(steps, agent));
-  }
-
-  return { ...history, update, tick };
-}
-
 /** The statuses one after the other: a bar to scale, and the same in words. */
-function timeline(steps, agent) {
+export function timeline(steps, agent) {
   const end = agent.completed_at ? Date.parse(agent.completed_at) : store.now();
   const starts = steps.map((step) => Date.parse(step.at));
   const lasts = steps.map((_, index) => Math.max(0, (starts[index + 1] ?? end) - starts[index]));

@@ -1,0 +1,156 @@
+//! The log.
+
+use serde_json::json;
+
+use crate::board::Setup;
+
+#[tokio::test]
+async fn a_log_that_was_emptied_is_shown_so_and_goes_on() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')\nlog('the first')");
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs'").await;
+    browser.until_text(".entries", "the first").await;
+    setup.python("db.execute('DELETE FROM agent_logs')");
+    browser.until_text(".note", "No entry matches").await;
+    setup.python("log('the second')");
+    browser.until_text(".entries", "the second").await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn the_log_comes_and_waits_for_who_reads() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')\nfor n in range(250): log(f'entry {n}')");
+    let browser = &setup.browser;
+    browser.click("#views a[href='#/logs']").await;
+    browser
+        .until_text(".entries li:first-child", "entry 249")
+        .await;
+    setup.python("log('a new one', 'ERROR')");
+    browser
+        .until_text(".entries li:first-child", "a new one")
+        .await;
+
+    browser
+        .run("document.querySelector('.log').scrollTop = 600")
+        .await;
+    setup.python("log('while reading')");
+    browser.until_text(".fresh", "1 new entry").await;
+    browser.click(".fresh").await;
+    browser
+        .until_text(".entries li:first-child", "while reading")
+        .await;
+
+    browser
+        .run("setInterval(() => document.querySelector('.log')?.scrollBy(0, 1e6), 50)")
+        .await;
+    browser
+        .until_text(".entries li:last-child", "entry 0")
+        .await;
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('.entries > li').length")
+            .await,
+        json!(252)
+    );
+
+    browser.run("location.hash = '#/logs?level=ERROR'").await;
+    browser
+        .until("document.querySelectorAll('.entries > li').length === 1")
+        .await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_search_without_hits_says_so_and_worse_levels_are_shown_too() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "agent('a1', 'Planner')\nlog('well')\nlog('bad', 'ERROR')\nlog('worse', 'CRITICAL')",
+    );
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs?q=nowhere'").await;
+    browser.until_text(".note", "No entry matches").await;
+    let alerts = "return document.getElementById('alerts').innerText";
+    assert_eq!(browser.run(alerts).await, json!(""));
+    browser.run("location.hash = '#/logs?level=ERROR'").await;
+    for text in ["bad", "worse"] {
+        browser.until_text(".entries", text).await;
+    }
+    setup.python("log('well again')\nlog('worst', 'CRITICAL')");
+    browser.until_text(".entries", "worst").await;
+    let shown = "return [...document.querySelectorAll('.entry .message')].map((entry) => entry.textContent).join()";
+    assert_eq!(browser.run(shown).await, json!("worst,worse,bad"));
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn new_entries_come_with_the_feed_and_are_not_asked_for() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')\nlog('the first')");
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs'").await;
+    browser.until_text(".entries", "the first").await;
+    setup.python("log('told')");
+    browser.until_text(".entries", "told").await;
+    let asked = "return performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/runtime/logs?limit=100')).length";
+    let before = browser.run(asked).await;
+    for number in 0..5 {
+        setup.python(&format!("log('entry {number}')"));
+        browser
+            .until_text(".entries li:first-child", &format!("entry {number}"))
+            .await;
+    }
+    assert_eq!(browser.run(asked).await, before);
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn entries_that_come_too_quickly_to_be_shown_are_a_click_away() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python("agent('a1', 'Planner')\nlog('the first', created_at='2026-01-01 00:00:00')");
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs'").await;
+    browser.until_text(".entries", "the first").await;
+    setup.python("for n in range(3000): log(f'entry {n}', created_at='2026-01-01 00:00:01')\nlog('the last')");
+    browser.until_text(".entries", "the last").await;
+    browser.click(".log a.more").await;
+    browser.until("location.hash.includes('until=')").await;
+    browser.until_text(".only", "before").await;
+    browser.until_text(".entries", "entry 2999").await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn an_entry_is_shown_with_what_happened_around_it() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "agent('a1', 'Planner')
+for minute in range(10): log(f'minute {minute}', 'ERROR' if minute == 5 else 'INFO', created_at=f'2026-01-01 00:0{minute}:00')",
+    );
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs?q=minute'").await;
+    browser.until_text(".entries mark", "minute").await;
+    // By key, and then by its time.
+    browser.press_on("main", 'e').await;
+    browser.until_text(".entry.here", "minute 5").await;
+    browser.click(".entry.here .when").await;
+    browser
+        .until("document.querySelectorAll('.entry').length === 2")
+        .await;
+    browser.until_text(".entry.here", "minute 5").await;
+    browser.until_text(".entries", "minute 4").await;
+    setup.browser.close().await;
+}
