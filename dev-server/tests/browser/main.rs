@@ -21,6 +21,7 @@ mod filter;
 mod health;
 mod hosts;
 mod logs;
+mod needs;
 mod python;
 mod session;
 mod views;

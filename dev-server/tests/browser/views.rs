@@ -70,6 +70,7 @@ message('q', 'Which one? ' * 40, agent='a9', options='[\"one\", \"another one th
     browser.narrow().await;
     for view in [
         "board",
+        "needs",
         "sessions",
         "sessions/demo",
         "logs",

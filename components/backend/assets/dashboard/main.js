@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { askForToken, newDefinition } from "./actions.js";
-import { setText } from "./dom.js";
+import { setText, throttled } from "./dom.js";
 import { span } from "./format.js";
 import * as health from "./health.js";
 import * as messages from "./messages.js";
@@ -13,13 +13,17 @@ import * as logFeed from "./log-feed.js";
 import * as notify from "./notify.js";
 import { read } from "./route.js";
 import * as store from "./store.js";
+import * as attention from "./attention.js";
+import * as failures from "./failures.js";
+import { needsBar } from "./needs.js";
+import { mount as needs } from "./needs-view.js";
 import { mount as board } from "./board.js";
 import { mount as charts } from "./charts.js";
 import { mount as logs } from "./logs.js";
 import { mount as session } from "./session.js";
 import { mount as sessions } from "./sessions.js";
 
-const VIEWS = { board, sessions, session, logs, charts };
+const VIEWS = { needs, board, sessions, session, logs, charts };
 /** What an address may name; `session` is `sessions` with an id. */
 const PLAIN = Object.keys(VIEWS).filter((name) => name !== "session");
 const WORDS = {
@@ -51,6 +55,7 @@ const frames = {
   },
 };
 const feed = new Feed(frames, showState);
+const bar = needsBar();
 let readOnly = false;
 let shown = { name: "", id: "", view: null };
 
@@ -71,7 +76,8 @@ function route() {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${main.querySelector("h1")?.textContent ?? "Agents"} · Orchestrator`;
+  attention.setTitle(main.querySelector("h1")?.textContent ?? "Agents");
+  showNeeds();
   if (!first) main.focus({ preventScroll: true });
 }
 
@@ -101,6 +107,13 @@ function showHealth() {
   setText(since, text && seconds ? ` since ${span(1000 * seconds)}` : "");
 }
 
+function showNeeds() {
+  bar.show(shown.name === "needs");
+  attention.update();
+  const many = messages.questions().length;
+  setText(document.getElementById("waiting"), many > 0 ? String(many) : "");
+}
+
 function changeTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
@@ -128,6 +141,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+main.before(bar.element);
+for (const source of [messages, failures]) source.listen(showNeeds);
+store.listen(throttled(showNeeds, 500));
 document.addEventListener("keydown", (event) => {
   const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -136,13 +152,19 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && search) {
     event.preventDefault();
     search.focus();
+  } else if (event.key === "n") {
+    if (shown.name === "needs") shown.view.focus();
+    else bar.focus();
   }
 });
 addEventListener("hashchange", route);
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason?.name !== "AbortError") notify.failed("Something went wrong", reason);
 });
-setInterval(() => shown.view?.tick?.(), 1000);
+setInterval(() => {
+  shown.view?.tick?.();
+  bar.tick();
+}, 1000);
 
 route();
 health.run();
