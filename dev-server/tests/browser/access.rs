@@ -63,6 +63,7 @@ async fn every_view_has_names_a_title_and_a_focus_that_shows() {
         ("sessions", "demo"),
         ("sessions/demo?agent=a2", "Build it"),
         ("needs?since=day", "no such file"),
+        ("definitions", "Builder"),
         ("logs", "no such file"),
         ("charts", "Cost by model"),
     ] {

@@ -18,6 +18,7 @@ mod board;
 mod browser;
 mod docs;
 mod filter;
+mod find;
 mod health;
 mod hosts;
 mod logs;

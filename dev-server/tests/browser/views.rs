@@ -73,7 +73,9 @@ message('q', 'Which one? ' * 40, agent='a9', options='[\"one\", \"another one th
         "needs",
         "sessions",
         "sessions/demo",
+        "definitions",
         "logs",
+        "system",
         "charts",
     ] {
         browser.run(&format!("location.hash = '#/{view}'")).await;

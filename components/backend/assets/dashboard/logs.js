@@ -61,7 +61,7 @@ export function mount(root, first) {
   const filters = logFilter([error, save, pause]);
   const retention = retentionLine();
   root.append(
-    h("h1", { text: "Logs" }),
+    h("div", { class: "row" }, h("h1", { text: "Logs" }), h("a", { href: to("system"), text: "System log" })),
     filters.element,
     note,
     retention.element,

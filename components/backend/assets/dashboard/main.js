@@ -14,6 +14,7 @@ import * as notify from "./notify.js";
 import { read } from "./route.js";
 import * as store from "./store.js";
 import * as attention from "./attention.js";
+import * as find from "./find.js";
 import * as failures from "./failures.js";
 import { needsBar } from "./needs.js";
 import { mount as needs } from "./needs-view.js";
@@ -21,9 +22,11 @@ import { mount as board } from "./board.js";
 import { mount as charts } from "./charts.js";
 import { mount as logs } from "./logs.js";
 import { mount as session } from "./session.js";
+import { mount as definitionsView } from "./definitions-view.js";
 import { mount as sessions } from "./sessions.js";
+import { mount as system } from "./system.js";
 
-const VIEWS = { needs, board, sessions, session, logs, charts };
+const VIEWS = { needs, board, sessions, session, definitions: definitionsView, logs, system, charts };
 /** What an address may name; `session` is `sessions` with an id. */
 const PLAIN = Object.keys(VIEWS).filter((name) => name !== "session");
 const WORDS = {
@@ -131,6 +134,7 @@ api.onForbidden(() => {
 });
 health.listen(showHealth);
 document.getElementById("theme").addEventListener("click", changeTheme);
+document.getElementById("find").addEventListener("click", find.open);
 document.getElementById("new-definition").addEventListener("click", newDefinition);
 unlock.addEventListener("click", () => {
   api.askAgain();
@@ -146,6 +150,11 @@ for (const source of [messages, failures]) source.listen(showNeeds);
 store.listen(throttled(showNeeds, 500));
 document.addEventListener("keydown", (event) => {
   const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, select, dialog");
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    find.open();
+    return;
+  }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   /** @type {HTMLInputElement} */
   const search = main.querySelector("input[type=search]");

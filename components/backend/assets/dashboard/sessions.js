@@ -3,13 +3,17 @@
 import * as api from "./api.js";
 import { h, icon, throttled } from "./dom.js";
 import { count, money, time } from "./format.js";
-import { to } from "./route.js";
+import { change, to } from "./route.js";
+import * as sessionList from "./session-list.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
 
 const LEAST_PAUSE = 1000;
+/** How many sessions of that name are shown. */
+const MOST_FOUND = 200;
 
-export function mount(root) {
+export function mount(root, first) {
+  let params = first;
   const body = h("tbody");
   const head = ["Session", "Agents", "Started", "Last change", "Tokens in", "Tokens out", "Cost"];
   const table = h(
@@ -28,8 +32,21 @@ export function mount(root) {
   );
   const note = h("p", { class: "note", role: "status" });
   const more = h("button", { class: "more", type: "button", text: "Show older", hidden: true, on: { click: older } });
+  const typed = throttled(() => change({ q: text.value.trim() }), 200);
+  const text = h("input", {
+    type: "search",
+    placeholder: "Name",
+    "aria-label": "Search sessions",
+    on: { input: typed },
+  });
+  const filter = h(
+    "form",
+    { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
+    h("span", { class: "search" }, icon("search"), text),
+  );
   root.append(
     h("h1", { text: "Sessions" }),
+    filter,
     note,
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions" }, table),
     more,
@@ -50,14 +67,18 @@ export function mount(root) {
   }
 
   async function load() {
+    const wanted = params.get("q") ?? "";
     try {
-      const { rows, next: following } = await api.page("/api/runtime/sessions?limit=50");
-      note.textContent = rows.length === 0 ? "There are no sessions yet." : "";
+      const { rows, next: following } = await read(wanted);
+      // Another name was typed meanwhile.
+      if (wanted !== (params.get("q") ?? "")) return;
+      const none = wanted ? "No session matches." : "There are no sessions yet.";
+      note.textContent = rows.length === 0 ? none : "";
       table.hidden = rows.length === 0;
       const known = new Set(rows.map((row) => row.session_id));
       // What was loaded beyond the first page stays.
       const rest = extended ? [...body.children].filter((row) => !known.has(row.dataset.session)) : [];
-      const focused = document.activeElement;
+      const focused = /** @type {HTMLElement} */ (document.activeElement);
       body.replaceChildren(...rows.map(line), ...rest);
       if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
       if (!extended) next = following;
@@ -65,6 +86,11 @@ export function mount(root) {
     } catch (error) {
       note.textContent = `The sessions cannot be read: ${error.message}`;
     }
+  }
+
+  async function read(wanted) {
+    if (!wanted) return api.page("/api/runtime/sessions?limit=50");
+    return { rows: (await sessionList.search(wanted)).slice(0, MOST_FOUND), next: null };
   }
 
   async function older() {
@@ -81,10 +107,19 @@ export function mount(root) {
 
   const refresh = throttled(load, LEAST_PAUSE);
   const unlisten = store.listen(refresh);
-  load();
+  function show() {
+    extended = false;
+    if (document.activeElement !== text) text.value = params.get("q") ?? "";
+    load();
+  }
+  show();
   return {
-    route() {},
+    route(changed) {
+      params = changed;
+      show();
+    },
     unmount() {
+      typed.stop();
       unlisten();
       refresh.stop();
     },
@@ -93,7 +128,7 @@ export function mount(root) {
 
 function newLine(session) {
   const name = session.session_id;
-  const link = h("a", { href: to("sessions", name), title: name, text: name });
+  const link = h("a", { href: to("sessions", name), dir: "auto", title: name, text: name });
   const cell = (text) => h("td", { class: "number", text });
   return h(
     "tr",
