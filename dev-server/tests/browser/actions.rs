@@ -135,6 +135,60 @@ async fn a_token_that_is_no_longer_taken_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn several_agents_are_asked_to_stop_told_to_go_on_and_deleted() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "for n in range(8): agent(f'a{n}', 'Planner')\nagent('b', 'Tester', status='completed')",
+    );
+    let browser = &setup.browser;
+    browser.until_text("main", "Tester").await;
+    browser.click(".filter > button[aria-pressed]").await;
+    for id in ["a1", "a3", "b"] {
+        browser.click(&format!(".card[data-id={id}] .name")).await;
+    }
+    browser
+        .until_text(".selection-bar", "3 agents selected")
+        .await;
+    browser.click(".selection-bar button:nth-of-type(2)").await;
+    browser.until_text("#notes", "2 agents asked to stop").await;
+    let asked = "SELECT group_concat(id) FROM (SELECT id FROM agents WHERE cancel_requested = 1 ORDER BY id)";
+    setup.python(&format!(
+        "assert db.execute('{asked}').fetchone() == ('a1,a3',)"
+    ));
+    browser.click("#notes .toast button:not(.quiet)").await;
+    browser
+        .until("!document.querySelector('.cancelling')")
+        .await;
+    setup.python(&format!(
+        "assert db.execute('{asked}').fetchone() == (None,)"
+    ));
+    // By keys too.
+    browser.click(".filter > button[aria-pressed]").await;
+    browser.press_on(".card[data-id=a5] .name", ' ').await;
+    browser.press_on(".card[data-id=b] .name", ' ').await;
+    browser
+        .until_text(".selection-bar", "2 agents selected")
+        .await;
+    browser.click(".selection-bar .danger").await;
+    for text in [
+        "Delete 2 agents?",
+        "1 of them is still at work",
+        "Planner a5",
+        "prompts, logs",
+    ] {
+        browser.until_text("dialog", text).await;
+    }
+    browser.click("dialog .danger").await;
+    browser
+        .until("document.querySelectorAll('.card').length === 7")
+        .await;
+    setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (7,)");
+    setup.browser.close().await;
+}
+
+#[tokio::test]
 async fn a_token_that_may_only_read_is_said_to_be() {
     let Some(setup) = Setup::with(&[("API_TOKEN", "right"), ("API_READ_TOKEN", "read")]).await
     else {

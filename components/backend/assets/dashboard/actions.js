@@ -2,11 +2,16 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { shortId } from "./format.js";
+import { plural, shortId } from "./format.js";
 import * as notify from "./notify.js";
+import { isFinished } from "./status.js";
 import * as store from "./store.js";
 
 const TYPES = ["planner", "builder", "reviewer", "tester", "orchestrator", "utility"];
+/** How many requests for several agents are made at once. */
+const AT_ONCE = 6;
+/** How many of several agents are named. */
+const NAMED = 5;
 let dialogs = 0;
 
 /** Asks an agent to stop. It reads that with its next heartbeat, and ends when it likes. */
@@ -32,6 +37,75 @@ export async function remove(agent) {
   });
   if (sure) notify.done(`${nameOf(agent)} is deleted`);
   return sure;
+}
+
+/** Asks those of the agents that are at work to stop. */
+export async function stopSeveral(agents) {
+  const running = agents.filter((agent) => !isFinished(agent.status) && !agent.cancel_requested);
+  const ask = (wanted) => (agent) =>
+    api
+      .patch(`/api/runtime/agents/${encodeURIComponent(agent.id)}`, { cancel_requested: wanted })
+      .then((row) => store.take([row]));
+  const asked = await each(running, ask(true), "could not be asked to stop");
+  if (asked.length > 0)
+    notify.done(`${plural(asked.length, "agent")} asked to stop`, {
+      text: "Undo",
+      run: () => each(asked, ask(false), "could not be told to go on"),
+    });
+  return true;
+}
+
+/** Deletes the agents, if the person is sure. Gives whether they are gone. */
+export async function removeSeveral(agents) {
+  const running = agents.filter((agent) => !isFinished(agent.status)).length;
+  const sessions = new Set(agents.map((agent) => agent.session_id)).size;
+  const busy =
+    running > 0
+      ? ` ${running} of them ${running === 1 ? "is" : "are"} still at work, and hear of it with their next request.`
+      : "";
+  let gone = [];
+  const sure = await ask({
+    title: `Delete ${plural(agents.length, "agent")}?`,
+    body: [
+      h("p", { text: `They are of ${plural(sessions, "session")}.${busy}` }),
+      h(
+        "ul",
+        { class: "names" },
+        agents.slice(0, NAMED).map((agent) => h("li", { dir: "auto", text: nameOf(agent) })),
+      ),
+      agents.length > NAMED ? h("p", { text: `and ${agents.length - NAMED} more` }) : "",
+      h("p", { text: "Their prompts, logs, messages and history go with them. This cannot be undone." }),
+    ],
+    action: "Delete",
+    danger: true,
+    submit: async () => {
+      gone = await each(agents, (agent) => deleteAgent(agent.id), "could not be deleted");
+    },
+  });
+  if (sure) notify.done(`${plural(gone.length, "agent")} deleted`);
+  return sure;
+}
+
+/** Does `act` with each agent, a few at once; says how many it failed for, and gives the others. */
+async function each(agents, act, failure) {
+  const rest = [...agents];
+  const done = [];
+  let failed = 0;
+  let last = null;
+  const work = async () => {
+    for (let agent; (agent = rest.shift());) {
+      try {
+        await act(agent);
+        done.push(agent);
+      } catch (error) {
+        failed++;
+        last = error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (failed > 0) notify.failed(`${plural(failed, "agent")} ${failure}`, last);
+  return done;
 }
 
 /** One that is gone already is what was wanted. */

@@ -8,6 +8,7 @@ import { filterBar, reader, statusesOf } from "./filter.js";
 import { follow, positions } from "./moves.js";
 import { retentionNotice } from "./retention.js";
 import * as statistics from "./stats.js";
+import { selection } from "./selection.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
 import { Totals } from "./totals.js";
@@ -36,8 +37,10 @@ export function mount(root, first) {
     { class: "columns", on: { keydown: arrows } },
     [...columns.values()].map((column) => column.element),
   );
+  const chosen = selection(board);
+  filter.element.append(chosen.toggle);
   const title = h("h1", { class: "hidden", text: "Agents" });
-  root.append(title, retention.element, totals.element, filter.element, board, nothing, empty.element);
+  root.append(title, retention.element, totals.element, filter.element, board, nothing, empty.element, chosen.bar);
 
   /** Takes over what changed. */
   function update(changed, whole) {
@@ -64,6 +67,7 @@ export function mount(root, first) {
     // A node that moves loses the focus.
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     if (animate) follow(places, positions(columns));
+    chosen.update();
     show();
   }
 
