@@ -1,7 +1,7 @@
 # The developer's front door. Each target does its own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev build components test test-clients lint bench soak schemathesis up migrate clean install-backend setup-db dev-backend
+.PHONY: help setup dev build components test test-clients lint lint-board bench soak schemathesis up migrate clean install-backend setup-db dev-backend
 
 CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
@@ -53,12 +53,24 @@ clients/typescript/node_modules/.package-lock.json: clients/typescript/package-l
 	cd clients/typescript && npm ci --silent
 	touch $@
 
-lint: setup ## Check format, lints and dependencies
+lint: setup lint-board ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --profile component --target wasm32-wasip2 --target-dir target $(COMPONENTS) -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies are not checked"; fi
+
+# The board's types, and that its Markdown parser is that of its package. npm also brings axe-core, for `make test`.
+BOARD := components/backend/assets/dashboard
+lint-board:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory node_modules && node_modules/.bin/tsc -p . && \
+		{ echo '// @ts-nocheck'; grep -v '^//# sourceMappingURL' node_modules/marked/lib/marked.esm.js; } | \
+		cmp - $(BOARD)/vendor/marked.js; \
+		elif [ -n "$$CI" ]; then echo "npm is missing"; exit 1; else echo "npm is not installed: the board is not checked"; fi
+
+node_modules: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch node_modules
 
 bench: build ## Measure, and write docs/benchmark.md
 	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } || \

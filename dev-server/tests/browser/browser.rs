@@ -134,6 +134,12 @@ impl Browser {
         self.ask("goog/cdp/execute", command).await;
     }
 
+    /// Shows the page as on paper (`print`).
+    pub(crate) async fn media(&self, media: &str) {
+        let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"media": media}});
+        self.ask("goog/cdp/execute", command).await;
+    }
+
     /// What a script returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect(script)

@@ -13,6 +13,7 @@
 mod support;
 
 mod access;
+mod accessibility;
 mod actions;
 mod board;
 mod browser;
