@@ -9,7 +9,7 @@ use anyhow::Result;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use hosting::{Client, Failure, Host, Manifest, Pool};
+use hosting::{Failure, Host, Manifest, Pool};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
