@@ -152,12 +152,12 @@ mod tests {
 
     use super::*;
 
-    fn client(address: &str) -> Option<Client> {
-        Some(address.parse::<IpAddr>().unwrap().into())
+    fn client(address: &str) -> Client {
+        address.parse::<IpAddr>().unwrap().into()
     }
 
     fn all_of(shares: &Arc<Shares>, address: &str) -> Vec<Share> {
-        std::iter::from_fn(|| shares.take(client(address), 1)).collect()
+        std::iter::from_fn(|| shares.take(Some(client(address)), 1)).collect()
     }
 
     #[test]
@@ -193,9 +193,9 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_behind_another_client() {
         let queues = Queues::of(1);
-        let first = queues.front(client("10.0.0.1")).await;
-        assert!(queues.front(client("10.0.0.2")).await.is_some());
-        let mut second = pin!(queues.front(client("10.0.0.1")));
+        let first = queues.front(Some(client("10.0.0.1"))).await;
+        assert!(queues.front(Some(client("10.0.0.2"))).await.is_some());
+        let mut second = pin!(queues.front(Some(client("10.0.0.1"))));
         let mut context = Context::from_waker(Waker::noop());
         assert!(second.as_mut().poll(&mut context).is_pending());
         drop(first);
