@@ -148,7 +148,7 @@ impl Stream {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -169,9 +169,12 @@ impl<S: Fn(Request) -> Answering> Door<S> {
         parking: &Arc<Parking>,
         request: http::Request<Incoming>,
     ) -> impl Future<Output = Result<Response, Infallible>> + use<S> {
-        let mut request = request.map(|body| match body.is_end_stream() {
-            true => Body::empty(),
-            false => Body::new(body),
+        let mut request = request.map(|body| {
+            if body.is_end_stream() {
+                Body::empty()
+            } else {
+                Body::new(body)
+            }
         });
         let mut access = Access::of(&mut request);
         if let Some(waiting) = parking.take() {

@@ -23,7 +23,7 @@ pub(crate) struct Thread {
     /// Each connection has a clone of it, so that they can be counted.
     connections: Arc<()>,
     end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    running: Option<JoinHandle<()>>,
 }
 
 impl<S: Send + Clone + 'static> ServingThreads<S> {
@@ -84,7 +84,7 @@ impl Thread {
             runtime: handle,
             connections: Arc::default(),
             end: Some(end),
-            thread: Some(thread),
+            running: Some(thread),
         })
     }
 }
@@ -92,7 +92,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         drop(self.end.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.running.take() {
             let _ = thread.join();
         }
     }
