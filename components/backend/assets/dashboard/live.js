@@ -122,7 +122,9 @@ export class Feed {
       this.#close = () => {
         // A peer that is gone answers no close, and the browser would wait for it.
         socket.onmessage = null;
-        socket.close();
+        // One that still opens is closed once it has: before, the browser would complain of it.
+        if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+        else socket.close();
         resolve(opened);
       };
       socket.onmessage = ({ data }) => {
