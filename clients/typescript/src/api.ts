@@ -410,6 +410,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts what is stored, for Prometheus */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -796,7 +813,7 @@ export interface components {
         };
         /** @description Statistics of prompts. */
         PromptStats: {
-            /** @description Most prompts first. */
+            /** @description Most prompts first, at most 1000; of a name the first 255 characters. */
             by_model: components["schemas"]["ModelUse"][];
             by_status: {
                 cancelled: number;
@@ -2003,8 +2020,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is stored. */
-            201: {
+            /** @description They are acknowledged. */
+            200: {
                 headers: {
                     /** @description The row's version, where it has one. */
                     ETag?: string;
@@ -2418,6 +2435,7 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            404: components["responses"]["404"];
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
@@ -2990,6 +3008,7 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            404: components["responses"]["404"];
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
@@ -3136,6 +3155,27 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text in the exposition format of Prometheus. The dev-server adds what it knows of its own process. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["401"];
         };
     };
 }

@@ -229,7 +229,7 @@ class PromptStats(TypedDict):
 
     by_model: list[ModelUse]
     """
-    Most prompts first.
+    Most prompts first, at most 1000; of a name the first 255 characters.
     """
     by_status: ByStatus1
     total: int
