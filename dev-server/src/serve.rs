@@ -128,8 +128,9 @@ fn pass(app: &Arc<App>, mut request: Request) -> Answering {
         app.cors_origins.answer(origin.as_ref(), headers);
         response
     };
-    // The component asks this too. Here nobody waits for the body of a client that is not let in.
-    if let Err(error) = app.admission.admit(&request) {
+    // The component asks this too. Here nobody waits for the body of a client that is not let in; the name that it was sent to has
+    // been looked at already.
+    if let Err(error) = app.admission.admit_token(&request) {
         drain(request.into_body());
         return Box::pin(ready(refused(app, error.into_response())));
     }

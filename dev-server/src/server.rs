@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::{FutureExt as _, StreamExt as _};
-use hosting::{Client, Shares};
+use hosting::{Client, Shares, is_stream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_api::{ApiError, Hosts, Origins};
 use hyper::body::Incoming;
@@ -205,8 +205,7 @@ impl<S: Fn(Request) -> Answering> Door<S> {
 
     /// Ends a response that would go on for ever when the server stops, with the end that a complete one has.
     fn end_stream(&self, response: Response) -> Response {
-        let kind = response.headers().get(header::CONTENT_TYPE);
-        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        if !is_stream(&response) {
             return response;
         }
         let mut stopping = self.stopping.clone();

@@ -75,12 +75,21 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Whether a request is let in. A browser sends no token with a preflight, which is answered and does nothing.
+    /// Whether a request is let in.
     ///
     /// # Errors
     /// The answer to a client that is not.
     pub fn admit<B>(&self, request: &Request<B>) -> Result<(), ApiError> {
         self.hosts.admit(request)?;
+        self.admit_token(request)
+    }
+
+    /// Whether a request brings the token that it needs, whatever name it was sent to. A browser sends none with a preflight,
+    /// which is answered and does nothing.
+    ///
+    /// # Errors
+    /// The answer to a client that does not.
+    pub fn admit_token<B>(&self, request: &Request<B>) -> Result<(), ApiError> {
         let (method, headers) = (request.method(), request.headers());
         if cors::is_preflight(method, headers) || !guards(request.uri().path()) {
             return Ok(());

@@ -262,7 +262,7 @@ impl AsRef<[u8]> for Unread {
 }
 
 /// Whether a response has no end that its component foresees.
-fn is_stream(response: &Response<WasiBody>) -> bool {
+pub fn is_stream<B>(response: &Response<B>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -16,7 +16,7 @@ mod sqlite;
 mod write_lock;
 mod write_queue;
 
-pub use host::{Body, Failure, Host};
+pub use host::{Body, Failure, Host, is_stream};
 pub use manifest::{Component, Manifest, Route};
 pub use pool::Pool;
 pub use shares::{Client, Share, Shares};
