@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use database::change_log;
-use hosting::{Client, Failure, Share, Shares};
+use hosting::{Client, Failure, NoPlace, Place, Places};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::database_file::{DatabaseFile, Error};
@@ -34,8 +34,7 @@ const KEPT: Duration = Duration::from_millis(20);
 /// The requests that wait.
 pub(crate) struct MessageWaits {
     agents: Mutex<HashMap<String, Agent>>,
-    places: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    places: Places,
     /// Of those that ask the component. Each at work takes an instance, and many may come or be woken at once.
     asking: Semaphore,
     stopping: watch::Receiver<bool>,
@@ -65,23 +64,14 @@ pub(crate) struct Waiting {
     deadline: Instant,
     news: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
-    _place: Arc<Place>,
+    _listener: Arc<Listener>,
 }
 
-/// The place of a request that waits.
-struct Place {
+/// Somebody who listens for an agent, until dropped.
+struct Listener {
     waits: Arc<MessageWaits>,
     agent: String,
-    _permit: OwnedSemaphorePermit,
-    _share: Share,
-}
-
-/// Why a request may not wait.
-pub(crate) enum NoPlace {
-    /// As many of this client wait as may.
-    OverShare,
-    /// As many wait as may.
-    TooMany,
+    _place: Place,
 }
 
 impl Waiting {
@@ -105,8 +95,7 @@ impl MessageWaits {
     pub(crate) fn new(most: usize, stopping: watch::Receiver<bool>) -> Arc<Self> {
         Arc::new(Self {
             agents: Mutex::default(),
-            places: Arc::new(Semaphore::new(most)),
-            shares: Shares::of(most),
+            places: Places::of(most),
             asking: Semaphore::new(ASKING),
             stopping,
         })
@@ -121,9 +110,7 @@ impl MessageWaits {
         wait: Wait,
         client: Option<Client>,
     ) -> Result<Waiting, NoPlace> {
-        let share = self.shares.take(client, 1).ok_or(NoPlace::OverShare)?;
-        let permit = Arc::clone(&self.places).try_acquire_owned();
-        let permit = permit.map_err(|_| NoPlace::TooMany)?;
+        let place = self.places.take(client)?;
         let mut agents = self.agents();
         let entry = agents.entry(wait.agent.clone());
         let entry = entry.or_insert_with(|| Agent {
@@ -138,11 +125,10 @@ impl MessageWaits {
             deadline: begun + wait.longest,
             news: entry.news.subscribe(),
             stopping: self.stopping.clone(),
-            _place: Arc::new(Place {
+            _listener: Arc::new(Listener {
                 waits: Arc::clone(self),
                 agent: wait.agent,
-                _permit: permit,
-                _share: share,
+                _place: place,
             }),
         })
     }
@@ -189,7 +175,7 @@ impl MessageWaits {
     }
 }
 
-impl Drop for Place {
+impl Drop for Listener {
     fn drop(&mut self) {
         let mut agents = self.waits.agents();
         if let Some(agent) = agents.get_mut(&self.agent) {

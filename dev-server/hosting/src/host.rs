@@ -22,7 +22,7 @@ use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::pool::Pool;
-use crate::shares::{Client, Queues, Share, Shares};
+use crate::shares::{Client, NoPlace, Places, Queues, Share, Shares};
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.
@@ -54,8 +54,7 @@ struct Shared {
     /// Where each client waits for one of these.
     read_queues: Queues,
     write_queues: Queues,
-    streams: Arc<Semaphore>,
-    stream_shares: Arc<Shares>,
+    streams: Places,
     answers: Arc<Semaphore>,
     answer_shares: Arc<Shares>,
     closing: Arc<AtomicBool>,
@@ -121,8 +120,7 @@ impl Host {
                 writes: Semaphore::new(IN_PROGRESS),
                 read_queues: Queues::of(IN_PROGRESS / 2),
                 write_queues: Queues::of(IN_PROGRESS / 2),
-                streams: Arc::new(Semaphore::new(STREAMS)),
-                stream_shares: Shares::of(STREAMS),
+                streams: Places::of(STREAMS),
                 answers: Arc::new(Semaphore::new(ANSWERS)),
                 answer_shares: Shares::of(ANSWERS),
                 closing,
@@ -227,12 +225,10 @@ impl Host {
         client: Option<Client>,
         handle: &RequestHandle,
     ) -> Result<Response<Body>, Failure> {
-        let share = self.shared.stream_shares.take(client, 1);
-        let share = share.ok_or(Failure::OverShare)?;
-        let place = Arc::clone(&self.shared.streams)
-            .try_acquire_owned()
-            .map_err(|_| Failure::TooManyStreams)?;
-        let place = (place, share);
+        let place = self.shared.streams.take(client).map_err(|no| match no {
+            NoPlace::OverShare => Failure::OverShare,
+            NoPlace::TooMany => Failure::TooManyStreams,
+        })?;
         let activity = handle.activity();
         Ok(response.map(|body| {
             let body = body.map_frame(move |frame| {

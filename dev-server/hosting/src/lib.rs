@@ -19,5 +19,5 @@ mod write_queue;
 pub use host::{Body, Failure, Host, is_stream};
 pub use manifest::{Component, Manifest, Route};
 pub use pool::Pool;
-pub use shares::{Client, Share, Shares};
+pub use shares::{Client, NoPlace, Place, Places, Share, Shares};
 pub use sqlite::Handle;

@@ -104,6 +104,51 @@ impl Drop for Share {
     }
 }
 
+/// Places of which each has one, bounded in all and for a client.
+pub struct Places {
+    all: Arc<Semaphore>,
+    shares: Arc<Shares>,
+}
+
+/// One of them, until dropped.
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// Why somebody gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The client holds as many as one may.
+    OverShare,
+    /// All are taken.
+    TooMany,
+}
+
+impl Places {
+    /// So many.
+    #[must_use]
+    pub fn of(all: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            shares: Shares::of(all),
+        }
+    }
+
+    /// Gives a client a place.
+    ///
+    /// # Errors
+    /// [`NoPlace`] where there is none for it.
+    pub fn take(&self, client: Option<Client>) -> Result<Place, NoPlace> {
+        let share = self.shares.take(client, 1).ok_or(NoPlace::OverShare)?;
+        let permit = Arc::clone(&self.all).try_acquire_owned();
+        Ok(Place {
+            _permit: permit.map_err(|_| NoPlace::TooMany)?,
+            _share: share,
+        })
+    }
+}
+
 /// A queue for each client, so that nobody waits behind many of another.
 pub(crate) struct Queues {
     places: usize,
@@ -188,6 +233,18 @@ mod tests {
         let shares = Shares::of(2);
         let all: Vec<Share> = (0..9).filter_map(|_| shares.take(None, 1)).collect();
         assert_eq!(all.len(), 9);
+    }
+
+    #[test]
+    fn a_place_is_given_back() {
+        let places = Places::of(1);
+        let first = places.take(None).ok();
+        assert!(first.is_some());
+        assert_eq!(places.take(None).err(), Some(NoPlace::TooMany));
+        drop(first);
+        assert!(places.take(None).is_ok());
+        let refused = places.take(Some(client("10.0.0.1"))).err();
+        assert_eq!(refused, Some(NoPlace::OverShare));
     }
 
     #[tokio::test]

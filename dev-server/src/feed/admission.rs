@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use feed_protocol::{FeedQuery, Parameters};
+use hosting::NoPlace;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_api::{Admission, Query, bearer};
 
@@ -89,14 +90,15 @@ pub(super) async fn connect(
         }
     };
     let client = request.extensions().get().copied();
-    let Some(share) = feed.shares.take(client, 1) else {
-        return over_share();
-    };
-    let Ok(place) = feed.clients.clone().try_acquire_owned() else {
-        return unavailable("There are too many clients, try again later", "10");
+    let place = match feed.clients.take(client) {
+        Ok(place) => place,
+        Err(NoPlace::OverShare) => return over_share(),
+        Err(NoPlace::TooMany) => {
+            return unavailable("There are too many clients, try again later", "10");
+        }
     };
     let mut response =
-        upgrade.run(move |socket| Client::new(feed, socket, parameters, (place, share)).run());
+        upgrade.run(move |socket| Client::new(feed, socket, parameters, place).run());
     if has_bearer {
         let chosen = HeaderValue::from_static(SUBPROTOCOL);
         let headers = response.headers_mut();

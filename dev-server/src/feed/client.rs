@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use feed_protocol::{HEARTBEAT, LIST_INTERVAL, MissedLogs, Mode, Parameters, frames};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hosting::Share;
+use hosting::Place;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -43,9 +43,6 @@ enum ClientEvent {
     Ping,
     Stop,
 }
-
-/// What a client takes of what all share.
-pub(super) type Place = (OwnedSemaphorePermit, Share);
 
 pub(super) struct Client {
     feed: Feed,

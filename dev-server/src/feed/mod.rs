@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use hosting::Shares;
+use hosting::Places;
 use http_api::{Admission, Origins};
 use tokio::sync::{Semaphore, watch};
 
@@ -39,8 +39,7 @@ struct Feed {
     database_path: Arc<Path>,
     origins: Origins,
     admission: Admission,
-    clients: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    clients: Arc<Places>,
     resumes: Arc<Semaphore>,
     /// True once the process is to end.
     stopping: watch::Receiver<bool>,
@@ -62,8 +61,7 @@ pub(crate) async fn start(
         database_path: config.database_path.as_path().into(),
         origins: origins(config, address.port()),
         admission: config.admission.clone(),
-        clients: Arc::new(Semaphore::new(config.max_ws_clients)),
-        shares: Shares::of(config.max_ws_clients),
+        clients: Arc::new(Places::of(config.max_ws_clients)),
         resumes: Arc::new(Semaphore::new(RESUMES)),
         stopping,
     };
