@@ -60,16 +60,19 @@ impl DatabaseFile {
     /// Opens the file, which must be there and have our schema. A statement waits for a lock for 100 ms. Foreign keys are
     /// off, so that what is deleted is deleted in steps.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path)?;
-        file.busy_timeout(Duration::from_millis(100))?;
-        Self::of(file)
+        Self::of(File::open(path)?)
     }
 
-    /// The same with a connection of `pool`, and another way to wait for a lock.
-    pub(crate) fn take(pool: &Pool, wait: fn(i32) -> bool) -> Result<Self, Error> {
-        let mut file = pool.take()?;
-        file.busy_handler(Some(wait))?;
-        Self::of(file)
+    /// The same with a connection of `pool`.
+    pub(crate) fn take(pool: &Pool) -> Result<Self, Error> {
+        Self::of(pool.take()?)
+    }
+
+    /// The same, with another way to wait for a lock.
+    pub(crate) fn take_patient(pool: &Pool, wait: fn(i32) -> bool) -> Result<Self, Error> {
+        let mut file = Self::take(pool)?;
+        file.0.busy_handler(Some(wait))?;
+        Ok(file)
     }
 
     /// Gives the connection back to `pool`, unless something has left a transaction open on it.
@@ -84,6 +87,7 @@ impl DatabaseFile {
     }
 
     fn of(file: File) -> Result<Self, Error> {
+        file.busy_timeout(Duration::from_millis(100))?;
         file.pragma_update(None, "foreign_keys", false)?;
         let found = file.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found != SCHEMA_VERSION {

@@ -6,19 +6,18 @@
 //! serves them all.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use database::change_log;
-use hosting::{Client, Failure, NoPlace, Place, Places};
+use hosting::{Client, Failure, NoPlace, Place, Places, Pool};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::database_file::{DatabaseFile, Error};
 
@@ -28,8 +27,6 @@ const LONGEST: u64 = 30;
 const ASKING: usize = 8;
 /// How often there is a look at the log where no feed says that it has something new.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// For how long the connection to the log is kept: an open one keeps the file from being replaced.
-const KEPT: Duration = Duration::from_millis(20);
 
 /// The requests that wait.
 pub(crate) struct MessageWaits {
@@ -265,25 +262,20 @@ fn decoded(segment: &str) -> String {
 }
 
 /// Follows the change log for the requests that wait, as long as there is somebody who may. `seq` is the last change that
-/// the feed knows, where there is a feed; else there is a look again and again.
+/// the feed knows, where there is a feed; else there is a look again and again. The log is read through `pool`.
 pub(crate) async fn follow(
     waits: Weak<MessageWaits>,
-    database: PathBuf,
+    pool: Arc<Pool>,
     mut seq: Option<watch::Receiver<i64>>,
 ) {
     let mut last = seq.as_mut().map_or(0, |seq| *seq.borrow_and_update());
-    let mut file = None;
     loop {
         let until = if let Some(seq) = &mut seq {
-            let mut changed = timeout(KEPT, seq.changed()).await;
-            if changed.is_err() {
-                file = None;
-                changed = Ok(seq.changed().await);
+            if seq.changed().await.is_err() {
+                return;
             }
-            let Ok(Ok(())) = changed else { return };
             Some(*seq.borrow_and_update())
         } else {
-            file = None;
             sleep(INTERVAL).await;
             None
         };
@@ -293,11 +285,9 @@ pub(crate) async fn follow(
             last = until.unwrap_or(last);
             continue;
         }
-        let path = database.clone();
-        let kept = file.take();
-        let looked = tokio::task::spawn_blocking(move || look(kept, &path, last, until)).await;
-        if let Ok(Ok((kept, position, written_to))) = looked {
-            file = Some(kept);
+        let pool = Arc::clone(&pool);
+        let looked = tokio::task::spawn_blocking(move || look(&pool, last, until)).await;
+        if let Ok(Ok((position, written_to))) = looked {
             last = position;
             waits.wake(written_to);
         } else {
@@ -310,19 +300,9 @@ pub(crate) async fn follow(
     }
 }
 
-type News = (DatabaseFile, i64, Option<Vec<String>>);
-
-/// The agents that were written to since the change `last`.
-fn look(
-    kept: Option<DatabaseFile>,
-    path: &std::path::Path,
-    last: i64,
-    until: Option<i64>,
-) -> Result<News, Error> {
-    let file = match kept {
-        Some(file) if file.check().is_ok() => file,
-        _ => DatabaseFile::open(path)?,
-    };
+/// The last change, and the agents that were written to since the change `last`; `None` where that is not known.
+fn look(pool: &Pool, last: i64, until: Option<i64>) -> Result<(i64, Option<Vec<String>>), Error> {
+    let file = DatabaseFile::take(pool)?;
     let until = match until {
         Some(until) => until,
         None => change_log::position(file.connection())?.seq,
@@ -333,7 +313,8 @@ fn look(
         _ if until < last => None,
         _ => change_log::written_to(file.connection(), last, until)?,
     };
-    Ok((file, until, written_to))
+    file.give_back(pool)?;
+    Ok((until, written_to))
 }
 
 #[cfg(test)]

@@ -63,8 +63,8 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         live = Some(route);
         seq = Some(last);
     }
-    let path = config.database_path.clone();
-    tokio::spawn(message_waits::follow(Arc::downgrade(&waits), path, seq));
+    let log = Arc::clone(&pool);
+    tokio::spawn(message_waits::follow(Arc::downgrade(&waits), log, seq));
     drop(waits);
     let service = move || {
         let (app, live) = (Arc::new(app.for_another_thread()), live.clone());

@@ -165,7 +165,7 @@ struct Job {
 impl Job {
     /// Does a step, and gives the pause until the next one.
     fn run(&mut self) -> Duration {
-        let file = match DatabaseFile::take(&self.pool, wait_for_lock) {
+        let file = match DatabaseFile::take_patient(&self.pool, wait_for_lock) {
             Ok(file) => file,
             Err(error) => {
                 // The feed says so too, and louder.
