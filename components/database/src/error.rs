@@ -57,17 +57,30 @@ impl Error {
             })
         };
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if says(&["is locked", "SQLITE_BUSY", "SQLITE_LOCKED"]) {
+        if says(&[
+            "is locked",
+            "SQLITE_BUSY",
+            "SQLITE_LOCKED",
+            // A libSQL server takes the lock from who has kept it for five seconds.
+            "TRANSACTION_TIMEOUT",
+            "TRANSACTION_BUSY",
+        ]) {
             Self::Busy
         } else if let Some(what) = after("UNIQUE constraint failed") {
-            Self::Constraint(Constraint::Unique(what))
+            // Spin quotes what a libSQL server has said.
+            let columns = what.split(['"', '\\']).next().unwrap_or_default();
+            Self::Constraint(Constraint::Unique(columns.to_owned()))
         } else if says(&["FOREIGN KEY constraint failed"]) {
             Self::Constraint(Constraint::ForeignKey)
         } else if let Some(what) =
             after("CHECK constraint failed").or_else(|| after("NOT NULL constraint failed"))
         {
             Self::Constraint(Constraint::Check(what))
-        } else if says(&["result exceeds limit", "string or blob too big"]) {
+        } else if says(&[
+            "result exceeds limit",
+            "string or blob too big",
+            "RESPONSE_TOO_LARGE",
+        ]) {
             Self::TooLarge
         } else if says(&[
             "no such table",
@@ -114,11 +127,26 @@ mod tests {
             Error::Constraint(Constraint::Unique("orchestrator_agents.name".to_owned()))
         );
         assert_eq!(
+            Error::from_message(
+                "stream error: Error { message: \"SQLite error: UNIQUE constraint failed: orchestrator_agents.name\", \
+                 code: \"SQLITE_CONSTRAINT_UNIQUE\" }"
+            ),
+            Error::Constraint(Constraint::Unique("orchestrator_agents.name".to_owned()))
+        );
+        assert_eq!(
             Error::from_message("FOREIGN KEY constraint failed"),
             Error::Constraint(Constraint::ForeignKey)
         );
         assert_eq!(
             Error::from_message("query result exceeds limit of 134217728 bytes"),
+            Error::TooLarge
+        );
+        assert_eq!(
+            Error::from_message("TRANSACTION_TIMEOUT: Transaction timed out"),
+            Error::Busy
+        );
+        assert_eq!(
+            Error::from_message("RESPONSE_TOO_LARGE: Response is too large"),
             Error::TooLarge
         );
         assert!(matches!(

@@ -5,7 +5,8 @@
 //! is the one thing that must not be synchronous, as it would hold up every request of the instance; so both
 //! adapters answer [`Error::Busy`] at once, and [`Database`] sleeps between tries.
 //!
-//! Two adapters: Spin's SQLite interface inside a component (`spin`), rusqlite outside of one (`native`).
+//! Adapters: Spin's SQLite interface inside a component (`spin`); outside of one rusqlite (`native`), or a libSQL server
+//! (`libsql`).
 
 pub mod change_log;
 pub mod check;
@@ -14,6 +15,8 @@ mod error;
 #[cfg(feature = "native")]
 pub mod lease_clock;
 pub mod leases;
+#[cfg(feature = "libsql")]
+pub mod libsql;
 pub mod log_blocks;
 pub mod log_tail;
 mod migrate;
@@ -335,4 +338,16 @@ pub fn transaction<T, E: From<Error>>(
         let _ = connection.execute("ROLLBACK", &[]);
     }
     result
+}
+
+/// Whether a statement is about the file or its connection, which a server looks after itself and lets nobody set.
+#[cfg(any(target_family = "wasm", feature = "libsql"))]
+fn is_about_a_file(sql: &str) -> bool {
+    const ABOUT_A_FILE: [&str; 4] = [
+        "PRAGMA busy_timeout",
+        "PRAGMA journal_mode",
+        "PRAGMA synchronous",
+        "PRAGMA wal_checkpoint",
+    ];
+    ABOUT_A_FILE.iter().any(|pragma| sql.starts_with(pragma))
 }

@@ -19,13 +19,16 @@ use std::time::Duration;
 
 use bindings::spin::sqlite::sqlite as wit;
 
-use crate::{Backend, Connection, Error, Row, Value};
+use crate::{Backend, Connection, Error, Row, Value, is_about_a_file};
 
 /// The label in spin.toml.
 const LABEL: &str = "default";
 
+/// Whether it is a libSQL server that answers.
+const IS_SERVER: &str =
+    "SELECT 1 FROM pragma_function_list WHERE name = 'libsql_server_database_name'";
 /// What holds for a connection and not for the file. The write lock is waited for in [`crate::Database`], so SQLite
-/// itself must not. A libSQL server refuses some of these; it has its own ways to the same end.
+/// itself must not. A libSQL server has its own ways to the same end.
 const PRAGMAS: &[&str] = &[
     "PRAGMA busy_timeout = 0",
     "PRAGMA foreign_keys = ON",
@@ -35,7 +38,12 @@ const PRAGMAS: &[&str] = &[
 /// The instance's connection, opened at the first request and kept for the instance's life: to open one costs ten
 /// times a small query.
 #[derive(Default)]
-pub(crate) struct Spin(Mutex<Option<wit::Connection>>);
+pub(crate) struct Spin(Mutex<Option<SpinConnection>>);
+
+struct SpinConnection {
+    inner: wit::Connection,
+    is_server: bool,
+}
 
 impl Backend for Spin {
     fn with(&self, job: &mut dyn FnMut(&dyn Connection) -> Result<(), Error>) -> Result<(), Error> {
@@ -60,20 +68,28 @@ impl Backend for Spin {
     }
 }
 
-fn open() -> Result<wit::Connection, Error> {
-    let connection = wit::Connection::open(LABEL).map_err(error)?;
+fn open() -> Result<SpinConnection, Error> {
+    let inner = wit::Connection::open(LABEL).map_err(error)?;
+    let mut connection = SpinConnection {
+        inner,
+        is_server: false,
+    };
+    connection.is_server = !connection.execute(IS_SERVER, &[])?.is_empty();
     for pragma in PRAGMAS {
-        if let Err(Error::Unavailable(message)) = Connection::execute(&connection, pragma, &[]) {
+        if let Err(Error::Unavailable(message)) = connection.execute(pragma, &[]) {
             eprintln!("{pragma}: {message}");
         }
     }
     Ok(connection)
 }
 
-impl Connection for wit::Connection {
+impl Connection for SpinConnection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        if self.is_server && is_about_a_file(sql) {
+            return Ok(Vec::new());
+        }
         let parameters: Vec<wit::Value> = parameters.iter().cloned().map(Into::into).collect();
-        let result = self.execute(sql, &parameters).map_err(error)?;
+        let result = self.inner.execute(sql, &parameters).map_err(error)?;
         let columns: Arc<[String]> = result.columns.into();
         Ok(result
             .rows
