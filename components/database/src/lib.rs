@@ -19,6 +19,7 @@ pub mod leases;
 pub mod libsql;
 pub mod log_blocks;
 pub mod log_tail;
+pub mod maintenance_lease;
 mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
