@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::config::Config;
+use crate::location::Location;
 
 /// Copies the configured database to `target`, which must not be there yet: all that was committed when it began.
 ///
@@ -19,7 +20,9 @@ use crate::config::Config;
 /// # Errors
 /// Where the database cannot be read, or the copy cannot be written.
 pub fn backup(config: &Config, target: &Path) -> Result<()> {
-    let source = &config.database_path;
+    let Location::File(source) = &config.database else {
+        bail!("DATABASE_URL: only a file can be backed up");
+    };
     let connection = native::File::open(source)
         .with_context(|| format!("DATABASE_PATH: {}", source.display()))?;
     if target.exists() {

@@ -1,22 +1,22 @@
 //! `orchestrator check`: recounts what is kept, names what differs from the rows, and mends it.
 
 use anyhow::{Result, bail};
+use database::Error;
 use database::check::{differences, repair};
-use database::native::Native;
-use database::{Database, Error};
 
 use crate::config::Config;
+use crate::location::Location;
 
 /// Compares what is kept with the rows. With `mend`, makes it what the rows say.
 ///
 /// # Errors
 /// Where something differs and is not mended, or the database cannot be read.
 pub async fn check(config: &Config, mend: bool) -> Result<()> {
-    let path = config.database_path.display();
-    if !config.database_path.exists() {
+    let path = &config.database;
+    if matches!(path, Location::File(path) if !path.exists()) {
         bail!("DATABASE_PATH: there is no file {path}");
     }
-    let database = Database::new(Native::file(&config.database_path));
+    let database = config.database.database();
     let found = database.read(differences).await?;
     if found.is_empty() {
         println!("{path}: everything that is counted is what the rows say");

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
+use database::libsql::Server;
 use http_api::{Admission, Origins, Settings, Tokens};
 use tracing_subscriber::EnvFilter;
+
+use crate::location::Location;
 
 /// A setting, for `--help`, `.env.sample` and the code alike.
 pub struct Variable {
@@ -25,6 +27,16 @@ pub const VARIABLES: &[Variable] = &[
         name: "DATABASE_PATH",
         default: "./data/orchestrator.db",
         help: "the SQLite file; its folder is made",
+    },
+    Variable {
+        name: "DATABASE_URL",
+        default: "",
+        help: "a libSQL server that has the database instead of the file: http://, https:// or libsql://",
+    },
+    Variable {
+        name: "DATABASE_TOKEN",
+        default: "",
+        help: "the token that this server asks for",
     },
     Variable {
         name: "WEBSOCKET_PORT",
@@ -95,8 +107,8 @@ pub const VARIABLES: &[Variable] = &[
 
 /// The settings, read.
 pub struct Config {
-    /// `DATABASE_PATH`.
-    pub database_path: PathBuf,
+    /// `DATABASE_PATH`, or `DATABASE_URL` with `DATABASE_TOKEN`.
+    pub database: Location,
     /// `HOST` and `WEBSOCKET_PORT`.
     pub address: SocketAddr,
     /// `ALLOWED_HOSTS`, `API_TOKEN` and `API_READ_TOKEN`.
@@ -179,16 +191,27 @@ impl Config {
             .map_err(|error| anyhow!("MAX_BODY_BYTES: {error}"))?;
         Settings::parse_feed_url(read("FEED_URL")).map_err(|error| anyhow!("FEED_URL: {error}"))?;
         EnvFilter::try_new(read("RUST_LOG")).map_err(|error| anyhow!("RUST_LOG: {error}"))?;
+        let database = location(
+            read("DATABASE_PATH"),
+            read("DATABASE_URL"),
+            read("DATABASE_TOKEN"),
+        )?;
+        let rust_log = read("RUST_LOG").to_owned();
+        let max_ws_clients = positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?;
+        let change_log_max = positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?;
+        let retention_days = days("RETENTION_DAYS", read("RETENTION_DAYS"))?;
+        // What components tell people.
+        values.insert("DATABASE_PATH", database.to_string());
         Ok(Self {
-            database_path: read("DATABASE_PATH").into(),
+            database,
             address,
             admission: Admission { hosts, tokens },
             cors_origins,
             max_body_bytes,
-            max_ws_clients: positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?,
-            change_log_max: positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?,
-            retention_days: days("RETENTION_DAYS", read("RETENTION_DAYS"))?,
-            rust_log: read("RUST_LOG").to_owned(),
+            max_ws_clients,
+            change_log_max,
+            retention_days,
+            rust_log,
             values,
         })
     }
@@ -199,13 +222,16 @@ impl Config {
         self.values.get(name.to_uppercase().as_str()).cloned()
     }
 
-    /// Makes the folder of the database.
+    /// Makes the folder of the database, where that is a file.
     ///
     /// # Errors
     /// A sentence that names the variable and the folder.
     pub fn make_folder(&self) -> Result<()> {
-        let Some(folder) = self.database_path.parent() else {
-            bail!("DATABASE_PATH: {} is no file", self.database_path.display());
+        let Location::File(path) = &self.database else {
+            return Ok(());
+        };
+        let Some(folder) = path.parent() else {
+            bail!("DATABASE_PATH: {} is no file", path.display());
         };
         if folder.as_os_str().is_empty() {
             return Ok(());
@@ -213,6 +239,20 @@ impl Config {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("DATABASE_PATH: cannot make the folder {}", folder.display()))
     }
+}
+
+fn location(path: &str, url: &str, token: &str) -> Result<Location> {
+    if url.is_empty() {
+        if !token.is_empty() {
+            bail!("DATABASE_TOKEN: there is no DATABASE_URL that it is for");
+        }
+        return Ok(Location::File(path.into()));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("DATABASE_TOKEN: a token is printable ASCII without spaces");
+    }
+    let server = Server::new(url, token).map_err(|error| anyhow!("DATABASE_URL: {error}"))?;
+    Ok(Location::Server(server))
 }
 
 fn positive<T: TryFrom<u32>>(name: &str, value: &str) -> Result<T> {
@@ -286,10 +326,7 @@ mod tests {
     fn defaults_are_those_of_the_specification() {
         let config = with("", "").expect("defaults parse");
         assert_eq!(config.address.to_string(), "127.0.0.1:8000");
-        assert_eq!(
-            config.database_path.to_str(),
-            Some("./data/orchestrator.db")
-        );
+        assert_eq!(config.database.to_string(), "./data/orchestrator.db");
         assert!(config.cors_origins.allow("http://localhost:5173"));
         assert_eq!(
             config.spin_variable("max_body_bytes").as_deref(),
@@ -306,6 +343,8 @@ mod tests {
             ("ALLOW_INSECURE", "perhaps"),
             ("ALLOWED_HOSTS", "http://board.example"),
             ("FEED_URL", "feed.example"),
+            ("DATABASE_URL", "data.db"),
+            ("DATABASE_TOKEN", "alone"),
             ("API_TOKEN", "two words"),
             ("API_TOKEN", "schlüssel"),
             ("API_READ_TOKEN", "alone"),
@@ -347,6 +386,16 @@ mod tests {
                 "{refused}"
             );
         }
+    }
+
+    #[test]
+    fn a_server_has_the_database_instead_of_the_file() {
+        let config = with("DATABASE_URL", "libsql://a.example").expect("parses");
+        assert_eq!(config.database.to_string(), "https://a.example");
+        assert_eq!(
+            config.spin_variable("database_path").as_deref(),
+            Some("https://a.example")
+        );
     }
 
     #[test]

@@ -7,25 +7,7 @@ use database::native::{self, File, Identity, OpenError};
 use database::{Connection, SCHEMA_VERSION};
 use hosting::Pool;
 
-/// Why the database cannot be used now.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    File(OpenError),
-    #[error("the file was moved or replaced")]
-    Stale,
-    #[error("the schema has version {found}, this build needs {SCHEMA_VERSION}")]
-    Schema { found: i64 },
-    #[error(transparent)]
-    Database(#[from] database::Error),
-}
-
-impl Error {
-    /// Whether somebody else holds the lock, which passes.
-    pub(crate) fn is_busy(&self) -> bool {
-        matches!(self, Self::Database(database::Error::Busy))
-    }
-}
+use crate::store::Error;
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::database_file::{DatabaseFile, Error};
+use crate::store::{Error, Lender};
 
 /// The longest time that a request may wait, in seconds, as the component takes it.
 const LONGEST: u64 = 30;
@@ -262,10 +262,10 @@ fn decoded(segment: &str) -> String {
 }
 
 /// Follows the change log for the requests that wait, as long as there is somebody who may. `seq` is the last change that
-/// the feed knows, where there is a feed; else there is a look again and again. The log is read through `pool`.
+/// the feed knows, where there is a feed; else there is a look again and again. `lender` has the connections.
 pub(crate) async fn follow(
     waits: Weak<MessageWaits>,
-    pool: Arc<Pool>,
+    mut lender: Lender,
     mut seq: Option<watch::Receiver<i64>>,
 ) {
     let mut last = seq.as_mut().map_or(0, |seq| *seq.borrow_and_update());
@@ -285,9 +285,15 @@ pub(crate) async fn follow(
             last = until.unwrap_or(last);
             continue;
         }
-        let pool = Arc::clone(&pool);
-        let looked = tokio::task::spawn_blocking(move || look(&pool, last, until)).await;
-        if let Ok(Ok((position, written_to))) = looked {
+        let looked = tokio::task::spawn_blocking(move || {
+            let looked = look(&mut lender, last, until);
+            (lender, looked)
+        });
+        let Ok((kept, looked)) = looked.await else {
+            return;
+        };
+        lender = kept;
+        if let Ok((position, written_to)) = looked {
             last = position;
             waits.wake(written_to);
         } else {
@@ -301,19 +307,23 @@ pub(crate) async fn follow(
 }
 
 /// The last change, and the agents that were written to since the change `last`; `None` where that is not known.
-fn look(pool: &Pool, last: i64, until: Option<i64>) -> Result<(i64, Option<Vec<String>>), Error> {
-    let file = DatabaseFile::take(pool)?;
+fn look(
+    lender: &mut Lender,
+    last: i64,
+    until: Option<i64>,
+) -> Result<(i64, Option<Vec<String>>), Error> {
+    let store = lender.take()?;
     let until = match until {
         Some(until) => until,
-        None => change_log::position(file.connection())?.seq,
+        None => change_log::position(store.connection())?.seq,
     };
     let written_to = match until {
         _ if until == last => Some(Vec::new()),
         // The log of another database.
         _ if until < last => None,
-        _ => change_log::written_to(file.connection(), last, until)?,
+        _ => change_log::written_to(store.connection(), last, until)?,
     };
-    file.give_back(pool)?;
+    lender.give_back(store)?;
     Ok((until, written_to))
 }
 

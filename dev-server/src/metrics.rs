@@ -4,8 +4,7 @@
 //! `orchestrator feed` has nothing else. Metrics are atomics in the registry of the process; no label has a value that a
 //! client chooses.
 
-use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,7 +12,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
-use hosting::Pool;
+use hosting::Storage;
 use http::{HeaderValue, StatusCode, header};
 use http_api::{Api, Settings};
 use http_body_util::BodyExt as _;
@@ -23,6 +22,7 @@ use prometheus::{
 };
 
 use crate::config::Config;
+use crate::location::Location;
 use crate::maintenance::log_size;
 
 /// Where it is told.
@@ -177,33 +177,38 @@ fn group(path: &str) -> &'static str {
 /// What is looked up when somebody asks. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Process {
-    database: Arc<Path>,
-    /// The connections of the components, where this process has any.
-    pool: Option<Arc<Pool>>,
+    location: Location,
+    /// What the components have, where this process has any.
+    storage: Option<Storage>,
 }
 
 impl Process {
-    pub(crate) fn new(database: &Path, pool: Option<Arc<Pool>>) -> Self {
+    pub(crate) fn new(location: &Location, storage: Option<Storage>) -> Self {
         // From here on all are told, also those that nothing was counted of.
         LazyLock::force(&METRICS);
         Self {
-            database: database.into(),
-            pool,
+            location: location.clone(),
+            storage,
         }
     }
 
     /// The text.
     fn tell(&self) -> Vec<u8> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        METRICS.log_bytes.set(number(log_size(&self.database)));
+        let log_bytes = match &self.location {
+            Location::File(path) => log_size(path),
+            // That of a server is its own.
+            Location::Server(_) => 0,
+        };
+        METRICS.log_bytes.set(number(log_bytes));
         let pinned = *METRICS
             .pinned
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let pinned = pinned.map_or(0, |since| since.elapsed().as_secs());
         METRICS.log_pinned.set(number(pinned));
-        if let Some(pool) = &self.pool {
-            WRITE_BLOCKED.set(number(pool.write_blocked_seconds()));
+        if let Some(storage) = &self.storage {
+            WRITE_BLOCKED.set(number(storage.write_blocked_seconds()));
         }
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&prometheus::gather(), &mut text) {

@@ -1,8 +1,7 @@
 //! `orchestrator migrate`, and the same at the start of `serve`.
 
 use anyhow::{Context as _, Result};
-use database::native::Native;
-use database::{Database, Error};
+use database::Error;
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -10,22 +9,19 @@ use crate::config::Config;
 /// Brings the schema of the configured database up to date.
 ///
 /// # Errors
-/// Where the file cannot be opened, stays locked, or was made by a newer version.
+/// Where the database cannot be opened, stays locked, or was made by a newer version.
 pub async fn migrate(config: &Config) -> Result<()> {
     config.make_folder()?;
     let version = apply(config)
         .await
-        .with_context(|| format!("DATABASE_PATH: {}", config.database_path.display()))?;
-    println!(
-        "{} has schema version {version}",
-        config.database_path.display()
-    );
+        .with_context(|| format!("{}: {}", config.database.variable(), config.database))?;
+    println!("{} has schema version {version}", config.database);
     Ok(())
 }
 
 /// Does so at the start of a server, which goes on where it fails: the components do it too, and the feed waits.
 pub(crate) async fn at_start(config: &Config) {
-    let path = config.database_path.display();
+    let path = &config.database;
     match apply(config).await {
         Ok(version) => info!(version, %path, "database is ready"),
         Err(error) => warn!(%path, "{error}"),
@@ -34,6 +30,5 @@ pub(crate) async fn at_start(config: &Config) {
 
 /// Brings the schema up to date and gives its version.
 async fn apply(config: &Config) -> Result<i64, Error> {
-    let database = Database::new(Native::file(&config.database_path));
-    database.schema_version().await
+    config.database.database().schema_version().await
 }

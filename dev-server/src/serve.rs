@@ -9,7 +9,7 @@ use anyhow::Result;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use hosting::{Failure, Host, Manifest, NoPlace, Pool};
+use hosting::{Failure, Host, Manifest, NoPlace};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -21,9 +21,11 @@ use tracing::{error, info, warn};
 use crate::body::{Bodies, drain};
 use crate::config::Config;
 use crate::database_file::DatabaseFile;
+use crate::location::Location;
 use crate::message_waits::{self, MessageWaits, Wait};
 use crate::metrics::{self, Process};
 use crate::server::{self, Answering, REQUEST_ID, detail, over_share, respond, unavailable};
+use crate::store::Lender;
 use crate::{feed, maintenance, migrate};
 
 /// Serves until SIGINT or SIGTERM.
@@ -33,13 +35,13 @@ use crate::{feed, maintenance, migrate};
 pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<()> {
     config.make_folder()?;
     let manifest = Manifest::load(manifest, |name| config.spin_variable(name))?;
-    let pool = Pool::new(&config.database_path);
-    let host = Host::load(manifest, &pool)?;
+    let storage = config.database.storage();
+    let host = Host::load(manifest, &storage)?;
     migrate::at_start(config).await;
-    pool.watch_file();
-    pool.watch_lock();
+    storage.watch_file();
+    storage.watch_lock();
     let listener = server::bind(config).await?;
-    let maintenance = with_feed.then(|| maintenance::start(config, &pool));
+    let maintenance = with_feed.then(|| maintenance::start(config, &storage));
     if let Some(maintenance) = &maintenance {
         tokio::task::block_in_place(|| maintenance.begun());
     }
@@ -52,18 +54,18 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
         admission: Arc::new(config.admission.clone()),
         bodies: Bodies::new(config.max_body_bytes),
         cors_origins: config.cors_origins.clone(),
-        process: Process::new(&config.database_path, Some(Arc::clone(&pool))),
+        process: Process::new(&config.database, Some(storage.clone())),
         address,
     };
     let mut seq = None;
     let mut live = None;
     if with_feed {
         let (route, waker, last) = feed::start(config, address, stopping.subscribe()).await;
-        pool.on_commit(move || waker.wake());
+        storage.on_commit(move || waker.wake());
         live = Some(route);
         seq = Some(last);
     }
-    let log = Arc::clone(&pool);
+    let log = Lender::of(&storage);
     tokio::spawn(message_waits::follow(Arc::downgrade(&waits), log, seq));
     drop(waits);
     let service = move || {
@@ -79,12 +81,15 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     server::run(listener, service, config, stopping).await?;
 
     // Whoever would still write does so before what was written is moved into the file.
-    let path = config.database_path.clone();
+    let database = config.database.clone();
     tokio::task::spawn_blocking(move || {
         if let Some(maintenance) = maintenance {
             maintenance.stop();
         }
-        DatabaseFile::open(&path)?.checkpoint()
+        match &database {
+            Location::File(path) => DatabaseFile::open(path)?.checkpoint(),
+            Location::Server(_) => Ok(()),
+        }
     })
     .await?
     .unwrap_or_else(|error| warn!("no checkpoint: {error}"));

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use axum::Router;
-use hosting::Pool;
 use http::{StatusCode, Uri};
 use tokio::sync::watch;
 use tracing::info;
 
 use crate::config::Config;
+use crate::location::Location;
 use crate::metrics::{self, Process};
 use crate::proxy::Proxy;
 use crate::server::{self, detail, respond};
@@ -21,18 +21,18 @@ use crate::{feed, maintenance, migrate};
 /// # Errors
 /// Where the address cannot be had.
 pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
-    if config.database_path.exists() {
+    if !matches!(&config.database, Location::File(path) if !path.exists()) {
         migrate::at_start(config).await;
     }
     let listener = server::bind(config).await?;
-    let pool = Pool::new(&config.database_path);
-    pool.watch_file();
-    let maintenance = maintenance::start(config, &pool);
+    let storage = config.database.storage();
+    storage.watch_file();
+    let maintenance = maintenance::start(config, &storage);
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
     let (route, _waker, _) =
         feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
-    let process = Process::new(&config.database_path, None);
+    let process = Process::new(&config.database, None);
     let route = route.merge(metrics::alone(config, process));
     let router = match proxy {
         Some(upstream) => {

@@ -9,6 +9,8 @@ use crate::{Connection, Error, Row, Value};
 
 /// How many changes are read at once.
 pub const PAGE: i64 = 64;
+/// How many agents are, where all are read.
+const AGENTS: i64 = 1000;
 
 /// Where the log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,36 @@ pub fn position(db: &dyn Connection) -> Result<Position, Error> {
     Ok(position)
 }
 
+/// The newest of all that the feed tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// The number of the last change.
+    pub seq: i64,
+    /// The number of the last log entry.
+    pub log_id: i64,
+}
+
+/// The newest change and log entry that there ever were, and what tells the database from another: one statement, and short.
+///
+/// # Errors
+/// Those of the connection.
+pub fn newest(db: &dyn Connection) -> Result<(Newest, String), Error> {
+    const SQL: &str = "SELECT \
+        max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change_log'), 0), \
+        coalesce((SELECT max(seq) FROM change_log), 0)) AS seq, \
+        max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'agent_logs'), 0), \
+        coalesce((SELECT max(id) FROM agent_logs), 0)) AS log_id, \
+        (SELECT id FROM database_identity) AS database";
+    let Some(mut row) = db.execute(SQL, &[])?.into_iter().next() else {
+        return Ok((Newest::default(), String::new()));
+    };
+    let newest = Newest {
+        seq: row.integer("seq")?,
+        log_id: row.integer("log_id")?,
+    };
+    Ok((newest, row.text("database")?))
+}
+
 /// The changes after `seq`, in order, at most [`PAGE`] of them; `None` where `seq` is no position in the log, or what
 /// follows it was pruned.
 ///
@@ -195,6 +227,33 @@ pub fn agents(
         db.execute(sql, &[session_id.into(), status.clone(), limit.into()])
     })?;
     rows.into_iter().map(|mut row| told(&mut row)).collect()
+}
+
+/// All agents, in no order. Inside a transaction.
+///
+/// # Errors
+/// Those of the connection.
+pub fn all_agents(db: &dyn Connection) -> Result<Vec<Told>, Error> {
+    const SQL: &str = concat!(
+        "SELECT row, ",
+        told!(),
+        " FROM (SELECT agents.rowid AS row, payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid \
+         WHERE agents.rowid > ?1 ORDER BY agents.rowid LIMIT +?2)"
+    );
+    let mut all = Vec::new();
+    let mut last = i64::MIN;
+    loop {
+        let some = as_many_as_fit(AGENTS, |limit| {
+            db.execute(SQL, &[last.into(), limit.into()])
+        })?;
+        if some.is_empty() {
+            return Ok(all);
+        }
+        for mut row in some {
+            last = row.integer("row")?;
+            all.push(told(&mut row)?);
+        }
+    }
 }
 
 /// What there is at one position in the log.
@@ -372,7 +431,10 @@ pub fn prune(db: &dyn Connection, keep: i64, limit: usize) -> Result<usize, Erro
 }
 
 /// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once.
-pub(crate) fn as_many_as_fit(
+///
+/// # Errors
+/// Those of the query; [`Error::TooLarge`] where one row is.
+pub fn as_many_as_fit(
     mut limit: i64,
     mut query: impl FnMut(i64) -> Result<Vec<Row>, Error>,
 ) -> Result<Vec<Row>, Error> {

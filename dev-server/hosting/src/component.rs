@@ -21,7 +21,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::guest::Guest;
 use crate::manifest::Component;
 use crate::memory::Shortage;
-use crate::pool::Pool;
+use crate::storage::Storage;
 
 /// How many requests an instance serves in its life, as in Spin.
 const REQUESTS_IN_A_LIFE: usize = 128;
@@ -42,7 +42,7 @@ pub(crate) struct Instances {
     engine: Engine,
     service: ServicePre<Guest>,
     component: Arc<Component>,
-    pool: Arc<Pool>,
+    storage: Storage,
     closing: Arc<AtomicBool>,
 }
 
@@ -53,7 +53,7 @@ impl Instances {
         engine: &Engine,
         instance: InstancePre<Guest>,
         component: Arc<Component>,
-        pool: Arc<Pool>,
+        storage: Storage,
         closing: Arc<AtomicBool>,
     ) -> Result<Self> {
         Ok(Self {
@@ -61,7 +61,7 @@ impl Instances {
             engine: engine.clone(),
             service: ServicePre::new(instance)?,
             component,
-            pool,
+            storage,
             closing,
         })
     }
@@ -73,11 +73,7 @@ impl HandlerState for Instances {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<Guest, Expiration, Worker>> {
-        let guest = Guest::new(
-            &self.id,
-            Arc::clone(&self.component),
-            Arc::clone(&self.pool),
-        );
+        let guest = Guest::new(&self.id, Arc::clone(&self.component), self.storage.clone());
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(TICKS_IN_A_TURN);

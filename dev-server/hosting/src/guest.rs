@@ -16,8 +16,7 @@ use wasmtime_wasi_http::{
 
 use crate::manifest::Component;
 use crate::memory::Memory;
-use crate::pool::Pool;
-use crate::sqlite::Handle;
+use crate::storage::{Connection, Storage};
 
 /// The variables that say for how many seconds nobody could write, and how many log entries are to be deleted.
 const WRITE_BLOCKED: &str = "write_blocked_seconds";
@@ -29,7 +28,7 @@ pub(crate) mod bindings {
         path: "../../wit",
         world: "spin",
         imports: { default: async | trappable },
-        with: { "spin:sqlite/sqlite.connection": crate::sqlite::Handle },
+        with: { "spin:sqlite/sqlite.connection": crate::storage::Connection },
     });
 }
 
@@ -43,12 +42,12 @@ pub(crate) struct Guest {
     hooks: NoOutboundRequests,
     table: ResourceTable,
     component: Arc<Component>,
-    pool: Arc<Pool>,
+    storage: Storage,
     pub(crate) memory: Memory,
 }
 
 impl Guest {
-    pub(crate) fn new(id: &Arc<str>, component: Arc<Component>, pool: Arc<Pool>) -> Self {
+    pub(crate) fn new(id: &Arc<str>, component: Arc<Component>, storage: Storage) -> Self {
         let log = GuestLog(Arc::clone(id));
         Self {
             wasi: WasiCtx::builder().stdout(log.clone()).stderr(log).build(),
@@ -56,7 +55,7 @@ impl Guest {
             hooks: NoOutboundRequests,
             table: ResourceTable::new(),
             component,
-            pool,
+            storage,
             memory: Memory::default(),
         }
     }
@@ -92,25 +91,25 @@ impl WasiHttpView for Guest {
 impl sqlite::Host for Guest {}
 
 impl sqlite::HostConnection for Guest {
-    async fn open(&mut self, label: String) -> Result<Result<Resource<Handle>, sqlite::Error>> {
+    async fn open(&mut self, label: String) -> Result<Result<Resource<Connection>, sqlite::Error>> {
         if !self.component.databases.contains(&label) {
             return Ok(Err(sqlite::Error::AccessDenied));
         }
-        let handle = Handle::new(Arc::clone(&self.pool));
-        Ok(Ok(self.table.push(handle)?))
+        let connection = self.storage.open();
+        Ok(Ok(self.table.push(connection)?))
     }
 
     async fn execute(
         &mut self,
-        connection: Resource<Handle>,
+        connection: Resource<Connection>,
         statement: String,
         parameters: Vec<sqlite::Value>,
     ) -> Result<Result<sqlite::QueryResult, sqlite::Error>> {
-        let handle = self.table.get_mut(&connection)?;
-        Ok(handle.execute(statement, parameters).await)
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.execute(statement, parameters).await)
     }
 
-    async fn drop(&mut self, connection: Resource<Handle>) -> Result<()> {
+    async fn drop(&mut self, connection: Resource<Connection>) -> Result<()> {
         self.table.delete(connection)?;
         Ok(())
     }
@@ -128,9 +127,9 @@ impl<T> variables::HostWithStore<T> for HasSelf<Guest> {
             let value = guest.component.variables.get(&name)?;
             // What only the host knows, it says at each time.
             Some(match name.as_str() {
-                WRITE_BLOCKED => guest.pool.write_blocked_seconds().to_string(),
+                WRITE_BLOCKED => guest.storage.write_blocked_seconds().to_string(),
                 OLD_ENTRIES => guest
-                    .pool
+                    .storage
                     .old_entries()
                     .map_or_else(String::new, |old| old.to_string()),
                 _ => value.clone(),

@@ -21,8 +21,8 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
-use crate::pool::Pool;
 use crate::shares::{Client, NoPlace, Places, Queues, Share, Shares};
+use crate::storage::Storage;
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.
@@ -84,11 +84,11 @@ pub enum Failure {
 }
 
 impl Host {
-    /// Loads every component of `manifest`; each database label stands for the file of `pool`.
+    /// Loads every component of `manifest`; each database label stands for `storage`.
     ///
     /// # Errors
     /// Where a file is missing, is no component, or wants what no host offers.
-    pub fn load(manifest: Manifest, pool: &Arc<Pool>) -> Result<Self> {
+    pub fn load(manifest: Manifest, storage: &Storage) -> Result<Self> {
         let engine = engine()?;
         let mut linker = Linker::new(&engine);
         Guest::add_to_linker(&mut linker)?;
@@ -107,7 +107,7 @@ impl Host {
                 &engine,
                 instance,
                 component,
-                Arc::clone(pool),
+                storage.clone(),
                 Arc::clone(&closing),
             )
             .with_context(|| format!("{source} serves no HTTP"))?;

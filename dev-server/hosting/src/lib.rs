@@ -11,13 +11,16 @@ mod manifest;
 mod memory;
 mod metrics;
 mod pool;
+mod remote;
 mod shares;
 mod sqlite;
+mod storage;
 mod write_lock;
 mod write_queue;
 
 pub use host::{Body, Failure, Host, is_stream};
 pub use manifest::{Component, Manifest, Route};
 pub use pool::Pool;
+pub use remote::Remote;
 pub use shares::{Client, NoPlace, Place, Places, Share, Shares};
-pub use sqlite::Handle;
+pub use storage::{Connection, Storage};

@@ -65,7 +65,7 @@ pub(crate) fn is_locked<T>(outcome: &Result<T, String>) -> bool {
 
 /// A component's connection. Dropped inside a transaction, it takes that back: SQLite rolls back what a closed
 /// connection has left open.
-pub struct Handle {
+pub(crate) struct Handle {
     pool: Arc<Pool>,
     checkout: Option<Checkout>,
 }

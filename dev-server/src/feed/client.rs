@@ -17,8 +17,9 @@ use super::Feed;
 use super::hub::{Event, LogBatch};
 use super::source::Source;
 use super::upgrade::{Socket, send_text};
-use crate::database_file::Error;
+use crate::location::Location;
 use crate::metrics::{FeedClient, METRICS};
+use crate::store::Error;
 
 /// How often a client's side is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -30,6 +31,9 @@ const STALL: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(1);
 /// How long a client that needs the database waits before it tries again.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// How long a client that resumes waits for a replica which is behind the feed that the client had before.
+const CATCHING_UP: Duration = Duration::from_secs(10);
 
 /// Why a client's task ends: the close code and its reason. `None` where there is nobody left to tell.
 type CloseReason = Option<(CloseCode, &'static str)>;
@@ -339,6 +343,10 @@ impl Client {
     /// Sends what the client missed since its last connection, from the log, and gives a place in the ring from
     /// there on.
     async fn resume(&mut self, since: i64) -> Result<broadcast::Receiver<Event>, CloseReason> {
+        let on_server = matches!(self.feed.location, Location::Server(_));
+        while on_server && self.feed.hub.database().is_empty() {
+            self.pause().await?;
+        }
         let database = self.parameters.database.as_deref();
         if database.is_some_and(|database| *database != *self.feed.hub.database()) {
             self.log_id = None;
@@ -347,15 +355,26 @@ impl Client {
         self.seq = since;
         let mut of: Option<Arc<str>> = None;
         let mut joined = None;
+        let catching_up = Instant::now() + CATCHING_UP;
         loop {
             let seq = self.seq;
             let page = with_source(self.feed.clone(), move |source| {
-                Ok((source.changes(seq)?, source.database()))
+                let changes = source.changes(seq)?;
+                let is_behind = changes.is_none() && source.is_behind(seq)?;
+                Ok((changes, source.database(), is_behind))
             });
             let page = page.await?;
             let (changes, database) = match page {
-                Ok((Some(changes), database)) => (changes, database),
-                Ok((None, _)) => return self.resync("that position is not in the log").await,
+                Ok((Some(changes), database, _)) => (changes, database),
+                Ok((None, _, true)) if Instant::now() < catching_up => {
+                    self.pause().await?;
+                    continue;
+                }
+                Ok((None, ..)) => return self.resync("that position is not in the log").await,
+                Err(Error::Database(database::Error::Unavailable(_))) if on_server => {
+                    self.pause().await?;
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!("a client cannot resume: {error}");
                     return self.resync("the log cannot be read").await;
@@ -492,7 +511,7 @@ async fn with_source<T: Send + 'static>(
 ) -> Result<Result<T, Error>, CloseReason> {
     // The semaphore is never closed.
     let _turn = feed.resumes.acquire().await.map_err(|_| STOPPING)?;
-    Ok(blocking(move || job(&Source::open(&feed.database_path)?)).await)
+    Ok(blocking(move || job(&Source::open(&feed.location)?)).await)
 }
 
 async fn blocking<T: Send + 'static>(

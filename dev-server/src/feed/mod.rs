@@ -14,7 +14,6 @@ mod source;
 mod upgrade;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::routing::get;
@@ -24,6 +23,7 @@ use http_api::{Admission, Origins};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
+use crate::location::Location;
 use hub::Hub;
 pub(crate) use poller::Waker;
 
@@ -36,7 +36,7 @@ const RESUMES: usize = 8;
 #[derive(Clone)]
 struct Feed {
     hub: Arc<Hub>,
-    database_path: Arc<Path>,
+    location: Location,
     origins: Origins,
     admission: Admission,
     clients: Arc<Places>,
@@ -55,10 +55,10 @@ pub(crate) async fn start(
 ) -> (Router, Waker, watch::Receiver<i64>) {
     let hub = Arc::new(Hub::new());
     let seq = hub.seq();
-    let waker = poller::start(&config.database_path, Arc::clone(&hub)).await;
+    let waker = poller::start(&config.database, Arc::clone(&hub)).await;
     let feed = Feed {
         hub,
-        database_path: config.database_path.as_path().into(),
+        location: config.database.clone(),
         origins: origins(config, address.port()),
         admission: config.admission.clone(),
         clients: Arc::new(Places::of(config.max_ws_clients)),

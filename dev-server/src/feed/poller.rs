@@ -1,6 +1,5 @@
 //! The one thread that looks for changes.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -9,23 +8,41 @@ use feed_protocol::Entry;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::database_file::Error;
+use crate::location::Location;
+use crate::store::{Error, Version};
 
 use super::hub::{Hub, LogBatch};
 use super::source::Source;
 
-/// How often the thread looks whether another process has committed, while there are commits.
-const INTERVAL: Duration = Duration::from_millis(5);
-/// How often it looks when there was none for [`QUIET`]: a look takes some 50 µs of a core.
-const QUIET_INTERVAL: Duration = Duration::from_millis(20);
-/// For how long there must be no commit.
-const QUIET: Duration = Duration::from_secs(1);
+/// How often the thread looks at a file: a look takes some 50 µs of a core.
+const FILE: Pace = Pace {
+    interval: Duration::from_millis(5),
+    quiet: Duration::from_secs(1),
+    quiet_interval: Duration::from_millis(20),
+};
+/// How often it looks at a server: a look is a request, and the server has other clients.
+const SERVER: Pace = Pace {
+    interval: Duration::from_millis(20),
+    quiet: Duration::from_secs(5),
+    quiet_interval: Duration::from_millis(100),
+};
+/// How long a look at a server may take before the feed says that it is not live.
+const SERVER_PATIENCE: Duration = Duration::from_secs(3);
 /// The least time between two looks, so that many commits make one batch.
 const LEAST_INTERVAL: Duration = Duration::from_millis(2);
 /// How long it waits before it tries again to open a database.
 const RETRY: Duration = Duration::from_millis(250);
 /// For how long a lock that keeps out readers may delay the start: a writer without a write-ahead log has one for moments.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often there is a look whether somebody else has committed.
+struct Pace {
+    /// While there are commits.
+    interval: Duration,
+    /// After so long without one it looks less often.
+    quiet: Duration,
+    quiet_interval: Duration,
+}
 
 /// Makes the thread look at once. Cheap to clone; the thread ends with the last one.
 #[derive(Clone)]
@@ -41,11 +58,19 @@ impl Waker {
 
 /// Starts the thread. It has read the database when this returns, or found that it cannot, so that a client which resumes
 /// right after a restart meets a feed that knows its place.
-pub(super) async fn start(database: &Path, hub: Arc<Hub>) -> Waker {
+pub(super) async fn start(location: &Location, hub: Arc<Hub>) -> Waker {
     let (sender, wakes) = mpsc::sync_channel(1);
     let (tried, ready) = oneshot::channel();
+    let (location, pace) = match location {
+        Location::File(_) => (location.clone(), FILE),
+        Location::Server(server) => {
+            let server = server.with_patience(Some(SERVER_PATIENCE));
+            (Location::Server(server), SERVER)
+        }
+    };
     let thread = Thread {
-        database: database.to_owned(),
+        location,
+        pace,
         hub,
         wakes,
         tried: Some(tried),
@@ -58,7 +83,8 @@ pub(super) async fn start(database: &Path, hub: Arc<Hub>) -> Waker {
 }
 
 struct Thread {
-    database: PathBuf,
+    location: Location,
+    pace: Pace,
     hub: Arc<Hub>,
     wakes: Receiver<()>,
     /// Told when the database was read, or could not be, for the first time.
@@ -85,7 +111,7 @@ impl Thread {
                 Err(error) => error,
             };
             if self.tried.is_some() && error.is_busy() && start.elapsed() < PATIENCE {
-                if self.wait(INTERVAL) {
+                if self.wait(self.pace.interval) {
                     return;
                 }
                 continue;
@@ -100,7 +126,7 @@ impl Thread {
 
     /// Opens the database and follows its log until the feed ends (`Ok`) or the database is gone.
     fn follow(&mut self) -> Result<(), Error> {
-        let mut source = Source::open(&self.database)?;
+        let mut source = Source::open(&self.location)?;
         let mut seq = self.load(&mut source)?;
         let mut seen = None;
         let mut logs = Logs::default();
@@ -122,17 +148,17 @@ impl Thread {
                         changed = start;
                     }
                 }
-                // Somebody has locked out even readers; that passes.
-                Err(error) if error.is_busy() => {
+                // Somebody has locked out even readers, or the server is away; that passes.
+                Err(error) if source.passes(&error) => {
                     self.hub.set_live(false);
                     self.complain(&error);
                 }
                 Err(error) => return Err(error),
             }
-            let interval = if start - changed < QUIET {
-                INTERVAL
+            let interval = if start - changed < self.pace.quiet {
+                self.pace.interval
             } else {
-                QUIET_INTERVAL
+                self.pace.quiet_interval
             };
             if self.wait(interval) {
                 return Ok(());
@@ -146,19 +172,21 @@ impl Thread {
         &mut self,
         source: &mut Source,
         seq: &mut i64,
-        seen: &mut Option<i64>,
+        seen: &mut Option<Version>,
     ) -> Result<bool, Error> {
-        let version = source.data_version()?;
+        let version = source.version()?;
         if *seen == Some(version) {
             return Ok(false);
         }
-        loop {
+        // A server has said where the log ends, and need not be asked again.
+        while !matches!(version, Version::Server(newest) if newest.seq <= *seq) {
             match source.changes(*seq)? {
                 Some(changes) => {
                     let Some(last) = changes.last() else { break };
                     *seq = last.seq;
                     self.hub.publish(changes);
                 }
+                None if source.is_behind(*seq)? => return Err(Error::Behind),
                 None => *seq = self.load(source)?,
             }
         }
@@ -210,7 +238,7 @@ impl Thread {
         self.hub.set_live(true);
         self.tell();
         if self.complaint.take().is_some() {
-            info!(path = %self.database.display(), "the feed has its database again");
+            info!(path = %self.location, "the feed has its database again");
         }
     }
 
@@ -224,7 +252,7 @@ impl Thread {
         self.tell();
         let complaint = error.to_string();
         if self.complaint.as_ref() != Some(&complaint) {
-            warn!(path = %self.database.display(), "the feed waits for its database: {complaint}");
+            warn!(path = %self.location, "the feed waits for its database: {complaint}");
             self.complaint = Some(complaint);
         }
     }

@@ -2,27 +2,32 @@
 //!
 //! Each job has a thread of its own and goes in short steps, so that a writer never waits long for one. Its connection is
 //! one of the pool, which closes it when the file goes: to open one for each step was most of what an idle server did, as
-//! SQLite reads the whole schema anew. Two processes may do the same jobs on one file.
+//! SQLite reads the whole schema anew. Two processes may do the same jobs on one file; on a server it is one at a time, which
+//! has a [`lease`].
 
 mod change_log;
 mod counting;
 mod deletions;
+mod lease;
 mod reaper;
 mod retention;
 mod write_ahead_log;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use database::maintenance_lease::Fenced;
 use database::{Connection, Error as DatabaseError};
-use hosting::Pool;
+use hosting::Storage;
 use tracing::{debug, warn};
 
 use crate::config::Config;
-use crate::database_file::{DatabaseFile, Error};
+use crate::location::Location;
+use crate::store::{Error, Lender, Store};
+use lease::Lease;
 pub(crate) use write_ahead_log::size as log_size;
 
 /// How many rows one step deletes.
@@ -33,28 +38,42 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_millis(500);
 /// How long a start waits for the first step of the reaper.
 const BEGIN: Duration = Duration::from_secs(1);
+/// How often a job looks whether this process has the lease.
+const WITHOUT_LEASE: Duration = Duration::from_millis(100);
 /// The pause between two tries for the write lock, and for how many of them a step waits.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const LOCK_TRIES: i32 = 2500;
 
 /// The jobs that run.
 pub(crate) struct Maintenance {
+    storage: Storage,
+    /// Where this process is not the only one.
+    lease: Option<Arc<Lease>>,
     stopping: Arc<Stopping>,
     threads: Vec<JoinHandle<()>>,
     begun: Receiver<()>,
 }
 
-/// Starts all jobs on the connections of `pool`. Requests that use it too learn when the database could last be written and
-/// how many log entries are about to be deleted, and long reads make room for a checkpoint. Inside a runtime.
-pub(crate) fn start(config: &Config, pool: &Arc<Pool>) -> Maintenance {
+/// Starts all jobs on `storage`. Requests that use it too learn when a file could last be written and how many log entries are
+/// about to be deleted, and long reads make room for a checkpoint. Inside a runtime.
+pub(crate) fn start(config: &Config, storage: &Storage) -> Maintenance {
     let (is_begun, begun) = channel();
     let mut maintenance = Maintenance {
+        storage: storage.clone(),
+        lease: None,
         stopping: Arc::default(),
         threads: Vec::new(),
         begun,
     };
-    let mut start = |name, step| maintenance.start(pool, name, step);
-    let mut reaper = reaper::Reaper::of(Arc::clone(pool.lease_clock()));
+    let clock = match storage {
+        Storage::File(pool) => Arc::clone(pool.lease_clock()),
+        Storage::Server(_) => {
+            maintenance.ask_for_lease(is_begun.clone());
+            Arc::default()
+        }
+    };
+    let mut start = |name, step| maintenance.start(name, step);
+    let mut reaper = reaper::Reaper::of(clock);
     start(
         "the reaper",
         on_connection(move |db| {
@@ -73,17 +92,23 @@ pub(crate) fn start(config: &Config, pool: &Arc<Pool>) -> Maintenance {
         "the change log's pruning",
         on_connection(move |db| change_log::step(db, keep)),
     );
-    let mut log = write_ahead_log::WriteAheadLog::of(&config.database_path, Arc::clone(pool));
-    start(
-        "the checkpoints",
-        Box::new(move |file: &DatabaseFile| log.step(file)),
-    );
+    if let (Location::File(path), Storage::File(pool)) = (&config.database, storage) {
+        let mut log = write_ahead_log::WriteAheadLog::of(path, Arc::clone(pool));
+        start(
+            "the checkpoints",
+            Box::new(move |store: &Store, _: &dyn Connection| match store {
+                Store::File(file) => log.step(file),
+                Store::Server(_) => Ok(RETRY),
+            }),
+        );
+    }
     if let Some(days) = config.retention_days {
-        let pool = Arc::clone(pool);
-        let mut retention = retention::Retention::new(days, move |old| pool.say_old_entries(old));
+        let storage = storage.clone();
+        let say = move |old| storage.say_old_entries(old);
+        let mut retention = retention::Retention::new(days, say);
         start(
             "the retention of log entries",
-            Box::new(move |file: &DatabaseFile| retention.step(file)),
+            Box::new(move |store: &Store, db: &dyn Connection| retention.step(store, db)),
         );
     }
     maintenance
@@ -93,14 +118,32 @@ pub(crate) fn start(config: &Config, pool: &Arc<Pool>) -> Maintenance {
 fn on_connection(
     mut step: impl FnMut(&dyn Connection) -> Result<Duration, DatabaseError> + Send + 'static,
 ) -> Step {
-    Box::new(move |file| Ok(step(file.connection())?))
+    Box::new(move |_: &Store, db: &dyn Connection| Ok(step(db)?))
 }
 
 impl Maintenance {
+    /// Has jobs from here on only while this process has the lease. Where it has not, there is no reaper to wait for.
+    fn ask_for_lease(&mut self, is_begun: Sender<()>) {
+        let lease = Arc::new(Lease::new());
+        let asking = Arc::clone(&lease);
+        self.start(
+            "the lease of the maintenance",
+            on_connection(move |db| {
+                let pause = asking.step(db)?;
+                if !asking.is_held() {
+                    let _ = is_begun.send(());
+                }
+                Ok(pause)
+            }),
+        );
+        self.lease = Some(lease);
+    }
+
     /// Does one step of a job after the other.
-    fn start(&mut self, pool: &Arc<Pool>, name: &'static str, step: Step) {
+    fn start(&mut self, name: &'static str, step: Step) {
         let mut job = Job {
-            pool: Arc::clone(pool),
+            lender: Lender::of(&self.storage),
+            lease: self.lease.clone(),
             name,
             step,
             complaint: None,
@@ -127,6 +170,9 @@ impl Maintenance {
             // A job that has panicked has said so.
             let _ = thread.join();
         }
+        if let (Some(lease), Storage::Server(remote)) = (self.lease, &self.storage) {
+            lease.give_back(remote.server());
+        }
     }
 }
 
@@ -151,11 +197,12 @@ impl Stopping {
     }
 }
 
-/// A step of a job, which gives the pause until the next one.
-type Step = Box<dyn FnMut(&DatabaseFile) -> Result<Duration, Error> + Send>;
+/// A step of a job, which gives the pause until the next one. It works on the connection, and may ask the store what it is.
+type Step = Box<dyn FnMut(&Store, &dyn Connection) -> Result<Duration, Error> + Send>;
 
 struct Job {
-    pool: Arc<Pool>,
+    lender: Lender,
+    lease: Option<Arc<Lease>>,
     name: &'static str,
     step: Step,
     /// What was last logged, so that a lasting fault is one line.
@@ -165,16 +212,25 @@ struct Job {
 impl Job {
     /// Does a step, and gives the pause until the next one.
     fn run(&mut self) -> Duration {
-        let file = match DatabaseFile::take_patient(&self.pool, wait_for_lock) {
-            Ok(file) => file,
+        if self.lease.as_ref().is_some_and(|lease| !lease.is_held()) {
+            return WITHOUT_LEASE;
+        }
+        let store = match self.lender.take_patient(wait_for_lock) {
+            Ok(store) => store,
             Err(error) => {
                 // The feed says so too, and louder.
                 debug!("{} has no database: {error}", self.name);
                 return RETRY;
             }
         };
-        let done = (self.step)(&file);
-        let given_back = file.give_back(&self.pool);
+        let db = store.connection();
+        let done = match &self.lease {
+            Some(lease) => (self.step)(&store, &Fenced::new(db, lease.holder())),
+            None => (self.step)(&store, db),
+        };
+        let passes = done.as_ref().is_err_and(|error| store.passes(error));
+        let is_locked = passes && matches!(store, Store::File(_));
+        let given_back = self.lender.give_back(store);
         match done.and_then(|pause| given_back.map(|()| pause)) {
             Ok(pause) => {
                 self.complaint = None;
@@ -183,14 +239,14 @@ impl Job {
             Err(error) => {
                 let complaint = error.to_string();
                 if self.complaint.as_ref() != Some(&complaint) {
-                    if error.is_busy() {
-                        debug!("{} waits for the write lock", self.name);
+                    if passes {
+                        debug!("{} waits: {complaint}", self.name);
                     } else {
                         warn!("{} has failed and is tried again: {complaint}", self.name);
                     }
                     self.complaint = Some(complaint);
                 }
-                if error.is_busy() { LOCK_PAUSE } else { RETRY }
+                if is_locked { LOCK_PAUSE } else { RETRY }
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use database::Connection;
 use database::log_blocks::Log;
-use database::native::Identity;
 use tracing::{info, warn};
 
 use super::{DELETED_AT_ONCE, pause_after};
-use crate::database_file::{DatabaseFile, Error};
+use crate::store::{Error, Store};
 
 /// How often there is a look for old entries.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -19,8 +19,8 @@ const NOTICE: Duration = Duration::from_secs(10);
 pub(super) struct Retention<S> {
     days: i64,
     say: S,
-    /// The file that it was said of.
-    said_of: Option<Identity>,
+    /// The database that it was said of.
+    said_of: Option<String>,
 }
 
 impl<S: Fn(i64)> Retention<S> {
@@ -34,9 +34,8 @@ impl<S: Fn(i64)> Retention<S> {
     }
 
     /// Says at first how many entries are to be deleted; from the second time on deletes some of them.
-    pub(super) fn step(&mut self, file: &DatabaseFile) -> Result<Duration, Error> {
-        let db = file.connection();
-        if self.said_of != Some(file.identity()) {
+    pub(super) fn step(&mut self, store: &Store, db: &dyn Connection) -> Result<Duration, Error> {
+        if self.said_of.as_deref() != Some(&*store.identity()) {
             let mut old = 0;
             for log in [Log::Agent, Log::System] {
                 old += log.count_old(db, self.days)?;
@@ -54,7 +53,7 @@ impl<S: Fn(i64)> Retention<S> {
                 );
             }
             (self.say)(old);
-            self.said_of = Some(file.identity());
+            self.said_of = Some(store.identity());
             return Ok(NOTICE);
         }
         let mut pause = INTERVAL;

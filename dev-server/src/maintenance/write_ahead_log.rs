@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use super::PAUSE;
-use crate::database_file::{DatabaseFile, Error, LogLeft};
+use crate::database_file::{DatabaseFile, LogLeft};
 use crate::metrics::METRICS;
+use crate::store::Error;
 
 /// How often there is a look.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -13,9 +13,10 @@ use tempfile::TempDir;
 
 use crate::support::client::{Request, Response};
 use crate::support::server::{Connection, Server};
+use crate::support::sqld::Sqld;
 
-/// Makes three tests of each case: natively in memory, over HTTP with the components, and the same through the feed's
-/// proxy.
+/// Makes four tests of each case: natively in memory, over HTTP with the components, the same through the feed's proxy, and
+/// the same on a libSQL server.
 macro_rules! on_every_host {
     ($($case:ident),* $(,)?) => {$(
         mod $case {
@@ -34,6 +35,13 @@ macro_rules! on_every_host {
             #[tokio::test]
             async fn proxied() {
                 super::$case(TestApp::start(Host::Proxied).await).await;
+            }
+
+            #[tokio::test]
+            async fn libsql() {
+                if let Some(setup) = $crate::app::Setup::on_libsql() {
+                    super::$case(TestApp::of(setup).await).await;
+                }
             }
         }
     )*};
@@ -78,6 +86,13 @@ macro_rules! set_up_on_every_host {
             async fn proxied() {
                 super::$case(Setup::new(Host::Proxied)).await;
             }
+
+            #[tokio::test]
+            async fn libsql() {
+                if let Some(setup) = Setup::on_libsql() {
+                    super::$case(setup).await;
+                }
+            }
         }
     )*};
 }
@@ -93,12 +108,15 @@ pub(crate) enum Host {
     Components,
     /// The same, behind `orchestrator feed --proxy`.
     Proxied,
+    /// In the components of a server, on a libSQL server.
+    LibSql,
 }
 
 /// A backend that is not started yet, for cases that need one of their own making.
 pub(crate) struct Setup {
     host: Host,
     folder: TempDir,
+    sqld: Option<Sqld>,
     cors_origins: &'static str,
     max_body_bytes: usize,
     api_token: &'static str,
@@ -111,11 +129,20 @@ impl Setup {
         Self {
             host,
             folder: tempfile::tempdir().unwrap(),
+            sqld: None,
             cors_origins: "http://localhost:5173,http://127.0.0.1:5173",
             max_body_bytes: 2_097_152,
             api_token: "",
             api_read_token: "",
         }
+    }
+
+    /// The same on a libSQL server, where one can be had.
+    pub(crate) fn on_libsql() -> Option<Self> {
+        Sqld::start().map(|sqld| Self {
+            sqld: Some(sqld),
+            ..Self::new(Host::LibSql)
+        })
     }
 
     /// With `MAX_BODY_BYTES`.
@@ -152,8 +179,10 @@ impl Setup {
         let backend = match self.host {
             Host::Memory => self.native(Native::memory().unwrap()),
             Host::File => self.native(Native::file(&path)),
-            Host::Components | Host::Proxied => {
+            Host::Components | Host::Proxied | Host::LibSql => {
+                let url = self.sqld.as_ref().map(Sqld::url).unwrap_or_default();
                 let environment = [
+                    ("DATABASE_URL", &*url),
                     ("CORS_ORIGINS", self.cors_origins),
                     ("MAX_BODY_BYTES", &self.max_body_bytes.to_string()),
                     ("API_TOKEN", self.api_token),
@@ -170,6 +199,7 @@ impl Setup {
         TestApp {
             path,
             running: backend,
+            sqld: self.sqld,
             folder: self.folder,
         }
     }
@@ -200,6 +230,7 @@ impl Setup {
 pub(crate) struct TestApp {
     running: Running,
     path: PathBuf,
+    sqld: Option<Sqld>,
     #[expect(dead_code, reason = "it is removed when dropped")]
     folder: TempDir,
 }
@@ -219,7 +250,12 @@ enum Running {
 impl TestApp {
     /// A backend with the default settings and an empty database.
     pub(crate) async fn start(host: Host) -> Self {
-        let app = Setup::new(host).start().await;
+        Self::of(Setup::new(host)).await
+    }
+
+    /// A backend with an empty database.
+    pub(crate) async fn of(setup: Setup) -> Self {
+        let app = setup.start().await;
         app.get("/health").await.json(200);
         app
     }
@@ -325,19 +361,22 @@ impl TestApp {
     /// Runs one statement as another process would. Gives the first column of the first row, if any.
     #[track_caller]
     pub(crate) fn sql(&self, sql: &str) -> Sql {
+        let mut first = Sql::Null;
+        let mut run = |connection: &dyn database::Connection| {
+            let mut rows = connection.execute(sql, &[])?.into_iter();
+            let row = rows.next().map(database::Row::into_values);
+            first = row
+                .and_then(|values| values.into_iter().next())
+                .unwrap_or(Sql::Null);
+            Ok::<(), Error>(())
+        };
+        if let Some(sqld) = &self.sqld {
+            run(&sqld.session()).expect(sql);
+            return first;
+        }
         match &self.running {
             Running::Native { native, .. } if matches!(**native, Native::Memory(_)) => {
-                let mut first = Sql::Null;
-                native
-                    .with(&mut |connection| {
-                        let mut rows = connection.execute(sql, &[])?.into_iter();
-                        first = rows
-                            .next()
-                            .and_then(|row| row.into_values().into_iter().next())
-                            .unwrap_or(Sql::Null);
-                        Ok(())
-                    })
-                    .expect(sql);
+                native.with(&mut run).expect(sql);
                 first
             }
             _ => {
@@ -364,9 +403,12 @@ impl TestApp {
         foreign(&self.path)
     }
 
-    /// Where the database is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Where the database is, as people are told.
+    pub(crate) fn location(&self) -> String {
+        match &self.sqld {
+            Some(sqld) => sqld.url(),
+            None => self.path.display().to_string(),
+        }
     }
 }
 

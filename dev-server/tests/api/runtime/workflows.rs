@@ -199,7 +199,7 @@ async fn other_writers_workflows_are_told(app: TestApp) {
     // One with text that no JSON has whole is still told.
     app.sql(
         "UPDATE ai_developer_workflows SET description = CAST(x'610062' AS TEXT), \
-         error_message = replace(hex(zeroblob(600000)), '0', char(1)), output_data = '{\"a\": 1e999}', metadata = NULL",
+         error_message = replace(hex(zeroblob(300000)), '0', char(1)), output_data = '{\"a\": 1e999}', metadata = NULL",
     );
     let told = app.get(PATH).await.json(200);
     assert!(

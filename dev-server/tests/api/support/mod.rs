@@ -2,3 +2,5 @@
 
 pub(crate) mod client;
 pub(crate) mod server;
+#[path = "../../support/sqld.rs"]
+pub(crate) mod sqld;
