@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod proxy;
 pub mod serve;
 mod server;
+mod server_backup;
 mod serving_threads;
 pub mod standalone;
 mod store;
