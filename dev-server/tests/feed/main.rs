@@ -15,6 +15,7 @@ mod filters;
 mod frames;
 mod include;
 mod leases;
+mod libsql;
 mod messages;
 mod metrics;
 mod others;

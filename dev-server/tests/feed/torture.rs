@@ -16,9 +16,9 @@ use crate::support::{
 
 /// Where the servers are now: REST, and each feed.
 #[derive(Clone)]
-struct Addresses {
-    rest: SocketAddr,
-    feeds: Vec<SocketAddr>,
+pub(crate) struct Addresses {
+    pub(crate) rest: Vec<SocketAddr>,
+    pub(crate) feeds: Vec<SocketAddr>,
 }
 
 /// The servers of a test.
@@ -46,7 +46,7 @@ impl Servers {
     fn addresses(&self, arrangement: Arrangement) -> Addresses {
         let all: Vec<SocketAddr> = self.0.iter().map(|server| server.address).collect();
         Addresses {
-            rest: all[0],
+            rest: vec![all[0]],
             feeds: match arrangement {
                 Arrangement::Apart => all[1..].to_vec(),
                 Arrangement::Together | Arrangement::Two => all,
@@ -125,7 +125,7 @@ async fn post(mut addresses: watch::Receiver<Addresses>, name: String, changes: 
     let body = json!({"orchestrator_agent_id": "d", "session_id": name}).to_string();
     let mut done = 0;
     while done < changes {
-        let address = addresses.borrow_and_update().rest;
+        let address = addresses.borrow_and_update().rest[0];
         let headers = [("content-type", "application/json")];
         match request(
             address,
@@ -185,7 +185,7 @@ fn start_writers(
 }
 
 /// A client that drops its connection again and again and resumes, until it has the change `goal`.
-async fn read(
+pub(crate) async fn read(
     mut addresses: watch::Receiver<Addresses>,
     mut goal: watch::Receiver<Option<i64>>,
     seed: u64,

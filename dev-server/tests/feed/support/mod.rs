@@ -7,6 +7,8 @@ mod events;
 mod http;
 mod mirror;
 mod server;
+#[path = "../../support/sqld.rs"]
+mod sqld;
 
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ pub(crate) use database::{Change, Database, migrate, python};
 pub(crate) use events::{Events, Piece, try_events};
 pub(crate) use http::{Answer, request};
 pub(crate) use mirror::{KINDS, Mirror, Stream};
-pub(crate) use server::{Server, free_folder, free_path};
+pub(crate) use server::{Server, command, free_folder, free_path};
+pub(crate) use sqld::{Sqld, free_address};
 
 /// Bounds every wait, so that a test which waits in vain fails. Nothing is measured against it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
