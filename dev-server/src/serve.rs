@@ -60,7 +60,8 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let mut seq = None;
     let mut live = None;
     if with_feed {
-        let (route, waker, last) = feed::start(config, address, stopping.subscribe()).await;
+        let (route, waker, last) =
+            feed::start(config, &storage, address, stopping.subscribe()).await;
         storage.on_commit(move || waker.wake());
         live = Some(route);
         seq = Some(last);

@@ -30,8 +30,8 @@ pub async fn feed(config: &Config, proxy: Option<Uri>) -> Result<()> {
     let maintenance = maintenance::start(config, &storage);
     tokio::task::block_in_place(|| maintenance.begun());
     let stopping = watch::Sender::new(false);
-    let (route, _waker, _) =
-        feed::start(config, listener.local_addr()?, stopping.subscribe()).await;
+    let address = listener.local_addr()?;
+    let (route, _waker, _) = feed::start(config, &storage, address, stopping.subscribe()).await;
     let process = Process::new(&config.database, None);
     let route = route.merge(metrics::alone(config, process));
     let router = match proxy {

@@ -9,8 +9,6 @@ use crate::{Connection, Error, Row, Value};
 
 /// How many changes are read at once.
 pub const PAGE: i64 = 64;
-/// How many agents are, where all are read.
-const AGENTS: i64 = 1000;
 
 /// Where the log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +62,26 @@ pub struct Told {
     pub session_id: String,
     /// Its status as it is told.
     pub status: String,
-    /// When it was started, as it is told.
-    pub started_at: String,
     /// The JSON object.
     pub json: String,
+}
+
+/// What a change of an agent replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The log does not say.
+    Unknown,
+    /// Nothing: the agent is new.
+    Absent,
+    /// An agent.
+    Was {
+        /// Of this session.
+        session_id: String,
+        /// Told with this status.
+        status: String,
+        /// Whether it may have been told as failed meanwhile, for its lease, which no change says.
+        or_failed: bool,
+    },
 }
 
 /// One change.
@@ -81,6 +95,8 @@ pub struct Change {
     pub id: String,
     /// The session that the row is of, where it is no agent; `None` where it is of none, or nobody knows.
     pub session_id: Option<String>,
+    /// What it replaced, where it is of an agent.
+    pub before: Before,
     /// The row after the change; `None` where it was deleted.
     pub row: Option<Told>,
 }
@@ -90,8 +106,7 @@ macro_rules! told {
     () => {
         "iif(json_valid(payload), json_extract(payload, '$.id'), '') AS id, \
          iif(json_valid(payload), json_extract(payload, '$.session_id'), '') AS session_id, \
-         iif(json_valid(payload), json_extract(payload, '$.status'), '') AS status, \
-         iif(json_valid(payload), json_extract(payload, '$.started_at'), '') AS started_at, payload"
+         iif(json_valid(payload), json_extract(payload, '$.status'), '') AS status, payload"
     };
 }
 
@@ -100,7 +115,6 @@ fn told(row: &mut Row) -> Result<Told, Error> {
         id: row.text("id")?,
         session_id: row.text("session_id")?,
         status: row.text("status")?,
-        started_at: row.text("started_at")?,
         json: row.text("payload")?,
     })
 }
@@ -163,7 +177,9 @@ pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error
     const SQL: &str = concat!(
         "SELECT seq, entity, entity_id, op, CASE entity WHEN 'workflow' THEN entity_id WHEN 'message' THEN \
          (SELECT session_id FROM agents WHERE id = iif(json_valid(payload), json_extract(payload, '$.agent_id'), NULL)) \
-         END AS of_session, ",
+         END AS of_session, before_session_id, before_status, \
+         before_status IN ('initializing', 'planning', 'executing', 'reviewing') \
+         AND iif(json_valid(payload), json_extract(payload, '$.heartbeat_at'), NULL) IS NOT NULL AS or_failed, ",
         told!(),
         " FROM change_log WHERE seq > +?1 ORDER BY seq LIMIT +?2"
     );
@@ -176,6 +192,7 @@ pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error
                 entity: Entity::read(&row.text("entity")?),
                 id: row.text("entity_id")?,
                 session_id: row.optional_text("of_session")?,
+                before: before(&mut row)?,
                 row: match row.text("op")?.as_str() {
                     "delete" => None,
                     _ => Some(told(&mut row)?),
@@ -191,6 +208,20 @@ pub fn since(db: &dyn Connection, seq: i64) -> Result<Option<Vec<Change>>, Error
     Ok(is_whole.then_some(changes))
 }
 
+fn before(row: &mut Row) -> Result<Before, Error> {
+    let or_failed = matches!(row.take("or_failed")?, Value::Integer(1));
+    let session_id = row.optional_text("before_session_id")?;
+    Ok(match (row.optional_text("before_status")?, session_id) {
+        (None, _) => Before::Absent,
+        (Some(status), Some(session_id)) => Before::Was {
+            session_id,
+            status,
+            or_failed,
+        },
+        (Some(_), None) => Before::Unknown,
+    })
+}
+
 /// The newest agents, newest first, at most `limit` of them: of one session, where that is given, with one of these
 /// statuses, where there are some.
 ///
@@ -202,58 +233,51 @@ pub fn agents(
     status: &[&'static str],
     limit: i64,
 ) -> Result<Vec<Told>, Error> {
-    macro_rules! agents {
-        ($session:literal) => {
-            concat!(
-                "SELECT ",
-                told!(),
-                " FROM (SELECT payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid WHERE ",
-                $session,
-                " AND (?2 IS NULL OR (status IN (SELECT value FROM json_each(?2)) OR heartbeat_at IS NOT NULL) \
-                 AND iif(json_valid(payload), json_extract(payload, '$.status'), status) IN (SELECT value FROM json_each(?2))) \
-                 ORDER BY started_time DESC, agents.rowid DESC LIMIT +?3)"
-            )
-        };
+    let mut parts: Vec<(String, Value)> = Vec::new();
+    let session = match session_id {
+        None => "?1 IS NULL",
+        Some(_) => "session_id = ?1",
+    };
+    let mut part = |status: Value, condition: &str| {
+        let sql = format!(
+            "SELECT {told}, started_time, row FROM (SELECT payload, started_time, agents.rowid AS row \
+             FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid \
+             WHERE {session} AND {condition} ORDER BY started_time DESC, agents.rowid DESC LIMIT +?3)",
+            told = told!()
+        );
+        parts.push((sql, status));
+    };
+    if status.is_empty() {
+        part(Value::Null, "?2 IS NULL");
     }
-    let sql = match session_id {
-        Some(_) => agents!("session_id = ?1"),
-        None => agents!("?1 IS NULL"),
-    };
-    let status = match status {
-        [] => Value::Null,
-        some => Value::Text(format!("[\"{}\"]", some.join("\",\""))),
-    };
-    let rows = as_many_as_fit(limit, |limit| {
-        db.execute(sql, &[session_id.into(), status.clone(), limit.into()])
-    })?;
-    rows.into_iter().map(|mut row| told(&mut row)).collect()
-}
-
-/// All agents, in no order. Inside a transaction.
-///
-/// # Errors
-/// Those of the connection.
-pub fn all_agents(db: &dyn Connection) -> Result<Vec<Told>, Error> {
-    const SQL: &str = concat!(
-        "SELECT row, ",
-        told!(),
-        " FROM (SELECT agents.rowid AS row, payload FROM agents CROSS JOIN feed_agents ON feed_agents.row = agents.rowid \
-         WHERE agents.rowid > ?1 ORDER BY agents.rowid LIMIT +?2)"
-    );
-    let mut all = Vec::new();
-    let mut last = i64::MIN;
-    loop {
-        let some = as_many_as_fit(AGENTS, |limit| {
-            db.execute(SQL, &[last.into(), limit.into()])
-        })?;
-        if some.is_empty() {
-            return Ok(all);
-        }
-        for mut row in some {
-            last = row.integer("row")?;
-            all.push(told(&mut row)?);
+    // One status after the other, as an index has the newest of one.
+    for status in status {
+        let of_session = if session_id.is_some() { "+" } else { "" };
+        part(
+            (*status).into(),
+            &format!(
+                "{of_session}status = ?2 AND (heartbeat_at IS NULL OR NOT EXISTS \
+                 (SELECT 1 FROM lost_agents WHERE lost_agents.row = agents.rowid))"
+            ),
+        );
+        if *status == "failed" {
+            let lost = "?2 = 'failed' AND agents.rowid IN (SELECT row FROM lost_agents)";
+            part((*status).into(), lost);
         }
     }
+    as_many_as_fit(limit, |limit| {
+        let mut newest = Vec::new();
+        for (sql, status) in &parts {
+            let some = db.execute(sql, &[session_id.into(), status.clone(), limit.into()])?;
+            for mut row in some {
+                let age = (row.text("started_time")?, row.integer("row")?);
+                newest.push((age, told(&mut row)?));
+            }
+        }
+        newest.sort_by(|(a, _), (b, _)| b.cmp(a));
+        newest.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(newest.into_iter().map(|(_, agent)| agent).collect())
+    })
 }
 
 /// What there is at one position in the log.
@@ -430,14 +454,15 @@ pub fn prune(db: &dyn Connection, keep: i64, limit: usize) -> Result<usize, Erro
     Ok(db.execute(SQL, &[keep.into(), limit.into()])?.len())
 }
 
-/// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once.
+/// Runs a query for at most `limit` rows, or for fewer where these are more than the host hands over at once, and gives
+/// what it gives.
 ///
 /// # Errors
 /// Those of the query; [`Error::TooLarge`] where one row is.
-pub fn as_many_as_fit(
+pub fn as_many_as_fit<T>(
     mut limit: i64,
-    mut query: impl FnMut(i64) -> Result<Vec<Row>, Error>,
-) -> Result<Vec<Row>, Error> {
+    mut query: impl FnMut(i64) -> Result<T, Error>,
+) -> Result<T, Error> {
     loop {
         match query(limit) {
             Err(Error::TooLarge) if limit > 1 => limit /= 2,

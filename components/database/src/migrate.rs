@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0009_definitions_in_the_feed.sql"),
     include_str!("../../../sql/0010_replaced_rows.sql"),
     include_str!("../../../sql/0011_maintenance_lease.sql"),
+    include_str!("../../../sql/0012_what_was_before.sql"),
 ];
 
 /// The version of a database that has them all.

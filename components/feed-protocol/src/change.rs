@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use database::change_log::{self, Entity, Told};
+use database::change_log::{self, Before, Entity, Told};
 
 use crate::Include;
+
+/// The status of an agent that is lost.
+const FAILED: &str = "failed";
 
 /// An agent as the feed tells it.
 pub type Agent = Told;
@@ -27,28 +30,16 @@ pub struct Change {
 }
 
 impl From<change_log::Change> for Change {
-    /// The change, of which it is not known what it replaced.
     fn from(change: change_log::Change) -> Self {
         Self {
             seq: change.seq,
             entity: change.entity,
             id: change.id.into(),
             session_id: change.session_id,
-            before: Before::Unknown,
+            before: change.before,
             after: change.row.map(Arc::new),
         }
     }
-}
-
-/// What a change of an agent replaced.
-#[derive(Clone, Debug)]
-pub enum Before {
-    /// The log does not say.
-    Unknown,
-    /// Nothing: the agent is new.
-    Absent,
-    /// The agent as it was.
-    Was(Arc<Agent>),
 }
 
 /// What a client wants of the change log.
@@ -96,9 +87,15 @@ impl Filter {
     /// Whether the client wants `agent`.
     #[must_use]
     pub fn matches(&self, agent: &Agent) -> bool {
-        let session = self.session_id.as_ref();
-        session.is_none_or(|session| *session == agent.session_id)
-            && (self.status.is_empty() || self.status.contains(&agent.status.as_str()))
+        self.has_session(&agent.session_id) && self.has_status(&agent.status)
+    }
+
+    fn has_session(&self, id: &str) -> bool {
+        self.session_id.as_ref().is_none_or(|wanted| wanted == id)
+    }
+
+    fn has_status(&self, status: &str) -> bool {
+        self.status.is_empty() || self.status.contains(&status)
     }
 
     /// What the client is shown of `change`; `None` where it need not hear of it.
@@ -118,7 +115,17 @@ impl Filter {
             return Some((entity, Shown::Row(row)));
         }
         let had = match (&change.before, entity) {
-            (Before::Was(agent), Entity::Agent) => self.matches(agent),
+            (
+                Before::Was {
+                    session_id,
+                    status,
+                    or_failed,
+                },
+                Entity::Agent,
+            ) => {
+                self.has_session(session_id)
+                    && (self.has_status(status) || *or_failed && self.has_status(FAILED))
+            }
             (Before::Absent, Entity::Agent) => false,
             // The client may have had it.
             (Before::Unknown, Entity::Agent) => true,

@@ -234,15 +234,15 @@ pub fn array(agents: &[Arc<Agent>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use database::change_log::Before;
+
     use super::*;
-    use crate::Before;
 
     fn agent(id: &str, status: &str) -> Arc<Agent> {
         Arc::new(Agent {
             id: id.to_owned(),
             session_id: "s".to_owned(),
             status: status.to_owned(),
-            started_at: "2026-02-05T10:00:00.000Z".to_owned(),
             json: format!(r#"{{"id":"{id}","status":"{status}"}}"#),
         })
     }
@@ -253,7 +253,11 @@ mod tests {
             entity: Some(Entity::Agent),
             id: "a".into(),
             session_id: None,
-            before: before.map_or(Before::Absent, |status| Before::Was(agent("a", status))),
+            before: before.map_or(Before::Absent, |status| Before::Was {
+                session_id: "s".to_owned(),
+                status: status.to_owned(),
+                or_failed: false,
+            }),
             after: after.map(|status| agent("a", status)),
         }
     }

@@ -1,6 +1,6 @@
 //! What the live feed says, and to whom: the frames of `docs/feed.md`, the rows in them, and what a client asks for.
 //!
-//! Two speak it: the native feed over WebSocket, from a picture in memory, and the component `runtime` as Server-Sent
+//! Two speak it: the native feed over WebSocket, from a ring of changes in memory, and the component `runtime` as Server-Sent
 //! Events, from the change log. Nothing here reads a database or knows of a connection.
 
 mod change;
@@ -11,7 +11,7 @@ mod parameters;
 
 use std::time::Duration;
 
-pub use change::{Agent, Before, Change, Filter};
+pub use change::{Agent, Change, Filter};
 pub use frames::Frame;
 pub use include::Include;
 pub use log::{Entry, LOG_ENTRY, MOST_MISSED, MissedLogs, address_after, log_columns};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use feed_protocol::{HEARTBEAT, LIST_INTERVAL, MissedLogs, Mode, Parameters, frames};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hosting::Place;
+use hosting::{Place, Storage};
 use serde::Deserialize;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Interval, interval_at, sleep_until, timeout};
@@ -14,10 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
 use super::Feed;
-use super::hub::{Event, LogBatch};
+use super::hub::{Event, LogBatch, Snapshot};
 use super::source::Source;
 use super::upgrade::{Socket, send_text};
-use crate::location::Location;
 use crate::metrics::{FeedClient, METRICS};
 use crate::store::Error;
 
@@ -103,27 +102,39 @@ impl Client {
 
     /// The default mode: the whole list, whenever it has changed.
     async fn serve_lists(&mut self) -> Result<(), CloseReason> {
-        let mut seq = self.feed.hub.seq();
-        let mut stale = true;
         let mut next = Instant::now();
         let mut sent = None;
         self.acknowledge("default").await?;
+        let mut ring = None;
         loop {
-            tokio::select! {
-                () = sleep_until(next), if stale => {
-                    stale = false;
-                    let (list, seq) = self.feed.hub.list(&self.parameters.filter);
-                    self.seq = seq;
-                    if sent.as_ref() != Some(&list) {
-                        self.send(frames::whole(&list, seq).text).await?;
-                        sent = Some(list);
-                        next = Instant::now() + LIST_INTERVAL;
+            let Some(changes) = &mut ring else {
+                tokio::select! {
+                    () = sleep_until(next) => {}
+                    event = self.next() => {
+                        self.handle(event).await?;
+                        continue;
                     }
                 }
-                alive = seq.changed() => {
-                    alive.map_err(|_| STOPPING)?;
-                    stale = true;
+                let (joined, snapshot) = self.read().await?;
+                ring = Some(joined);
+                self.seq = snapshot.seq;
+                if sent.as_ref() != Some(&snapshot.agents) {
+                    let list = Arc::clone(&snapshot.agents);
+                    self.send(frames::whole(&list, self.seq).text).await?;
+                    sent = Some(list);
+                    next = Instant::now() + LIST_INTERVAL;
                 }
+                continue;
+            };
+            tokio::select! {
+                event = changes.recv() => match event {
+                    Ok(Event::Changes(batch)) if batch.last_seq() <= self.seq => {}
+                    Ok(Event::Changes(batch)) if !batch.concerns(&self.parameters.filter) => {
+                        self.seq = batch.last_seq();
+                    }
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => ring = None,
+                    Err(broadcast::error::RecvError::Closed) => return Err(STOPPING),
+                },
                 event = self.next() => self.handle(event).await?,
             }
         }
@@ -205,45 +216,51 @@ impl Client {
         Ok(())
     }
 
-    /// Sends all that the client wants to see, and gives a place in the ring from there on.
+    /// Sends all that the client wants to see, and gives a place in the ring from there on. It ends with the agents, and only
+    /// these say the position, so that a client which was cut off does not take a part for all.
     async fn snapshot(&mut self) -> Result<broadcast::Receiver<Event>, CloseReason> {
-        if !self.parameters.filter.include.is_empty() {
-            return self.snapshot_of_all().await;
+        let (ring, snapshot) = self.read().await?;
+        self.enter(Arc::clone(&snapshot.database));
+        if self.parameters.logs.is_some() && self.log_id.is_none() {
+            self.log_id = Some(snapshot.log_id);
+            self.send(frames::log_position(snapshot.log_id).text)
+                .await?;
         }
-        let (ring, _, _) = self.feed.hub.join();
-        let (list, seq) = self.feed.hub.list(&self.parameters.filter);
-        self.seq = seq;
-        self.send(frames::snapshot(&list, seq).text).await?;
+        for frame in &snapshot.others {
+            self.send(frame.clone()).await?;
+        }
+        self.seq = snapshot.seq;
+        self.send(frames::snapshot(&snapshot.agents, self.seq).text)
+            .await?;
         Ok(ring)
     }
 
-    /// The same where that is more than agents, of which the index has nothing: from the database, at one position. It ends
-    /// with the agents, and only these say the position, so that a client which was cut off does not take a part for all.
-    async fn snapshot_of_all(&mut self) -> Result<broadcast::Receiver<Event>, CloseReason> {
+    /// What there is under the client's filter, and a place in the ring from there on. Clients with the same filter share it
+    /// until something changes.
+    async fn read(&mut self) -> Result<(broadcast::Receiver<Event>, Arc<Snapshot>), CloseReason> {
         loop {
             let (ring, place, known) = self.feed.hub.join();
             let filter = self.parameters.filter.clone();
-            let read = with_source(self.feed.clone(), move |source| source.snapshot(&filter));
-            match read.await? {
+            let hub = Arc::clone(&self.feed.hub);
+            let read = match hub.snapshot(&filter) {
+                Some(snapshot) => Ok(snapshot),
+                None => {
+                    let job = move |source: &Source| {
+                        // Somebody may have read it while this client waited for its turn.
+                        if let Some(snapshot) = hub.snapshot(&filter) {
+                            return Ok(snapshot);
+                        }
+                        let snapshot = Arc::new(source.snapshot(&filter)?);
+                        hub.keep(filter, &snapshot);
+                        Ok(snapshot)
+                    };
+                    with_source(self.feed.clone(), job).await?
+                }
+            };
+            match read {
                 // Else the poller has not noticed yet that the file is another.
-                Ok(snapshot)
-                    if *snapshot.position.database == *known && snapshot.position.seq >= place =>
-                {
-                    self.enter(known);
-                    if self.parameters.logs.is_some() && self.log_id.is_none() {
-                        self.log_id = Some(snapshot.log_id);
-                        self.send(frames::log_position(snapshot.log_id).text)
-                            .await?;
-                    }
-                    for (entity, rows) in snapshot.others {
-                        self.send(frames::snapshot_beside(entity, &rows).text)
-                            .await?;
-                    }
-                    let agents: Vec<_> = snapshot.agents.into_iter().map(Arc::new).collect();
-                    self.seq = snapshot.position.seq;
-                    let list = frames::array(&agents);
-                    self.send(frames::snapshot(&list, self.seq).text).await?;
-                    return Ok(ring);
+                Ok(snapshot) if snapshot.database == known && snapshot.seq >= place => {
+                    return Ok((ring, snapshot));
                 }
                 Ok(_) => {}
                 Err(error) => tracing::debug!("a client waits for the database: {error}"),
@@ -343,7 +360,7 @@ impl Client {
     /// Sends what the client missed since its last connection, from the log, and gives a place in the ring from
     /// there on.
     async fn resume(&mut self, since: i64) -> Result<broadcast::Receiver<Event>, CloseReason> {
-        let on_server = matches!(self.feed.location, Location::Server(_));
+        let on_server = matches!(self.feed.storage, Storage::Server(_));
         while on_server && self.feed.hub.database().is_empty() {
             self.pause().await?;
         }
@@ -504,14 +521,14 @@ async fn in_time(
 }
 
 /// Runs a job on the database, in its turn. Neither the turn nor the connection is kept while a client reads, who may be
-/// slow: an open connection would keep a file from being replaced.
+/// slow.
 async fn with_source<T: Send + 'static>(
     feed: Feed,
     job: impl FnOnce(&Source) -> Result<T, Error> + Send + 'static,
 ) -> Result<Result<T, Error>, CloseReason> {
     // The semaphore is never closed.
-    let _turn = feed.resumes.acquire().await.map_err(|_| STOPPING)?;
-    Ok(blocking(move || job(&Source::open(&feed.location)?)).await)
+    let _turn = feed.reads.acquire().await.map_err(|_| STOPPING)?;
+    Ok(blocking(move || Source::with(&feed.storage, job)).await)
 }
 
 async fn blocking<T: Send + 'static>(

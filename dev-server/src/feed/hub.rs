@@ -1,7 +1,8 @@
 //! Where the poller meets the clients.
 //!
-//! The poller puts a batch into the index and into the ring in one step, under one lock; a client that joins takes a
-//! snapshot and a place in the ring under the same lock. So nothing lies between the two, and nothing is in both.
+//! The poller puts a batch into the ring and moves the position in one step, under one lock; a client that joins takes a
+//! place in the ring and learns the position under the same lock. Then it reads what there is ([`Snapshots`]), at that position
+//! or a later one, and passes over what of the ring it has already. So nothing lies between the two.
 //!
 //! Log entries have a ring of their own. Each batch says which number it comes after, so that a client sees where it
 //! missed one.
@@ -10,25 +11,26 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use database::change_log::Entity;
+use database::change_log::{Before, Entity};
 use database::log_tail::LogFilter;
-use feed_protocol::{Before, Change, Entry, Filter, Frame, frames};
+use feed_protocol::{Change, Entry, Filter, Frame, frames};
 use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-
-use super::agent_index::AgentIndex;
 
 /// How many batches a client may be behind before it gets a snapshot instead.
 const RING: usize = 1024;
 /// The same for log entries; then it reads them from the database.
 const LOG_RING: usize = 512;
 
+/// How many bytes of agents are kept for clients to share.
+const MOST_KEPT: usize = 16 << 20;
+
 /// What clients are sent: changes, or the word that they have to start anew.
 #[derive(Clone)]
 pub(super) enum Event {
     /// Changes that follow one another.
     Changes(Arc<Batch>),
-    /// The index was made anew, and what lies between is not known.
+    /// The log was opened anew, and what lies between is not known.
     Reset,
 }
 
@@ -56,56 +58,76 @@ pub(super) struct LogBatch {
     frames: Mutex<HashMap<LogFilter, Option<Utf8Bytes>>>,
 }
 
-/// The whole list as of the last change of an agent, under each filter that was asked for.
-#[derive(Default)]
-struct Lists {
-    seq: i64,
-    by_filter: HashMap<Filter, Arc<str>>,
+/// What there is under a filter, as it is sent.
+pub(super) struct Snapshot {
+    /// The database that it is of.
+    pub(super) database: Arc<str>,
+    /// The last change that it has.
+    pub(super) seq: i64,
+    /// The last log entry at that time.
+    pub(super) log_id: i64,
+    /// The frames of what is no agent.
+    pub(super) others: Vec<Utf8Bytes>,
+    /// The agents as JSON.
+    pub(super) agents: Arc<str>,
 }
 
-/// The index and the ring.
+/// The snapshots that were read since the last change, which clients with the same filter share.
+#[derive(Default)]
+struct Snapshots {
+    by_filter: HashMap<Filter, Arc<Snapshot>>,
+    bytes: usize,
+}
+
+/// Where the log is.
+#[derive(Default)]
+struct Place {
+    database: Arc<str>,
+    /// The last change that was handed on, or where the log was opened.
+    seq: i64,
+}
+
+/// The position and the ring.
 pub(super) struct Hub {
-    index: Mutex<AgentIndex>,
+    place: Mutex<Place>,
     ring: broadcast::Sender<Event>,
     /// Of its own, so that clients which want no log entries do not notice them.
     logs: broadcast::Sender<Arc<LogBatch>>,
     seq: watch::Sender<i64>,
     live: watch::Sender<bool>,
-    lists: Mutex<Lists>,
+    snapshots: Mutex<Snapshots>,
 }
 
 impl Hub {
     pub(super) fn new() -> Self {
         Self {
-            index: Mutex::default(),
+            place: Mutex::default(),
             ring: broadcast::channel(RING).0,
             logs: broadcast::channel(LOG_RING).0,
             seq: watch::channel(0).0,
             live: watch::channel(false).0,
-            lists: Mutex::default(),
+            snapshots: Mutex::default(),
         }
     }
 
-    /// Replaces the index. Clients start anew.
-    pub(super) fn reset(&self, index: AgentIndex) {
-        let mut current = lock(&self.index);
-        let seq = index.seq;
-        *current = index;
-        *lock(&self.lists) = Lists::default();
+    /// Begins at this position of a database. Clients start anew.
+    pub(super) fn reset(&self, database: Arc<str>, seq: i64) {
+        let mut place = lock(&self.place);
+        *place = Place { database, seq };
+        *lock(&self.snapshots) = Snapshots::default();
         // An error says that there is no client.
         let _ = self.ring.send(Event::Reset);
         self.seq.send_replace(seq);
     }
 
     /// Hands changes on, which follow on what was handed on before.
-    pub(super) fn publish(&self, mut changes: Vec<Change>) {
-        let mut index = lock(&self.index);
-        for change in &mut changes {
-            index.apply(change);
-        }
+    pub(super) fn publish(&self, changes: Vec<Change>) {
         let batch = Batch::new(changes);
+        let mut place = lock(&self.place);
+        place.seq = batch.last_seq();
+        *lock(&self.snapshots) = Snapshots::default();
         let _ = self.ring.send(Event::Changes(Arc::new(batch)));
-        self.seq.send_replace(index.seq);
+        self.seq.send_replace(place.seq);
     }
 
     /// A place among the log entries that come. Who has one also makes the poller read them.
@@ -140,42 +162,35 @@ impl Hub {
         self.seq.subscribe()
     }
 
-    /// The database that the index is of.
+    /// The database that is followed; empty until there is one.
     pub(super) fn database(&self) -> Arc<str> {
-        Arc::clone(&lock(&self.index).database)
+        Arc::clone(&lock(&self.place).database)
     }
 
     /// A place in the ring, the last change before it, and the database that it is of.
     pub(super) fn join(&self) -> (broadcast::Receiver<Event>, i64, Arc<str>) {
-        let index = lock(&self.index);
-        let database = Arc::clone(&index.database);
-        (self.ring.subscribe(), index.seq, database)
+        let place = lock(&self.place);
+        let database = Arc::clone(&place.database);
+        (self.ring.subscribe(), place.seq, database)
     }
 
-    /// The whole list under `filter` as JSON, with the last change that it has. Clients with the same filter share it.
-    pub(super) fn list(&self, filter: &Filter) -> (Arc<str>, i64) {
-        let (agents, seq, agents_seq) = {
-            let index = lock(&self.index);
-            let (seq, agents_seq) = (index.seq, index.agents_seq);
-            let lists = lock(&self.lists);
-            let is_current = lists.seq == agents_seq;
-            if let Some(list) = lists.by_filter.get(filter).filter(|_| is_current) {
-                return (Arc::clone(list), seq);
-            }
-            (index.newest(filter), seq, agents_seq)
-        };
-        let list: Arc<str> = frames::array(&agents).into();
-        let mut lists = lock(&self.lists);
-        if lists.seq < agents_seq {
-            *lists = Lists {
-                seq: agents_seq,
-                ..Lists::default()
-            };
+    /// What somebody has read under `filter` since the last change.
+    pub(super) fn snapshot(&self, filter: &Filter) -> Option<Arc<Snapshot>> {
+        lock(&self.snapshots).by_filter.get(filter).cloned()
+    }
+
+    /// Keeps for others what was read, unless something has changed since.
+    pub(super) fn keep(&self, filter: Filter, snapshot: &Arc<Snapshot>) {
+        let place = lock(&self.place);
+        if snapshot.seq < place.seq || *snapshot.database != *place.database {
+            return;
         }
-        if lists.seq == agents_seq {
-            lists.by_filter.insert(filter.clone(), Arc::clone(&list));
+        let mut snapshots = lock(&self.snapshots);
+        snapshots.bytes += snapshot.agents.len();
+        if snapshots.bytes > MOST_KEPT {
+            *snapshots = Snapshots::default();
         }
-        (list, seq)
+        snapshots.by_filter.insert(filter, Arc::clone(snapshot));
     }
 }
 
@@ -188,7 +203,7 @@ impl Batch {
             .filter(|change| change.entity == Some(Entity::Agent));
         for change in agents {
             let before = match &change.before {
-                Before::Was(agent) => Some(agent),
+                Before::Was { session_id, .. } => Some(session_id),
                 Before::Absent => None,
                 Before::Unknown => {
                     sessions = None;
@@ -196,8 +211,8 @@ impl Batch {
                 }
             };
             if let Some(sessions) = &mut sessions {
-                let agents = before.into_iter().chain(&change.after);
-                sessions.extend(agents.map(|agent| agent.session_id.clone()));
+                let after = change.after.as_ref().map(|agent| &agent.session_id);
+                sessions.extend(before.into_iter().chain(after).cloned());
             }
         }
         Self {
@@ -210,7 +225,7 @@ impl Batch {
     }
 
     /// Whether there may be something in it that `filter` lets through.
-    fn concerns(&self, filter: &Filter) -> bool {
+    pub(super) fn concerns(&self, filter: &Filter) -> bool {
         let mut entities = self.entities.iter();
         entities.any(
             |entity| match (entity, &filter.session_id, &self.sessions) {

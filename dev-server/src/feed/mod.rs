@@ -1,12 +1,11 @@
 //! The live feed: every change of an agent, at every client, whoever made it.
 //!
-//! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and keeps an index of all agents in
-//! memory ([`agent_index`]). It hands each batch of changes to a ring that all clients read ([`hub`]); a client's task
-//! ([`client`]) turns batches into frames (`feed_protocol`). No client costs a query, but for one that resumes, which reads
-//! what it missed from the log.
+//! One thread ([`poller`]) looks at the change log, which triggers write (`sql/`), and hands each batch of changes to a ring
+//! that all clients read ([`hub`]); a client's task ([`client`]) turns batches into frames (`feed_protocol`). Nothing is kept
+//! of agents: what there is, and what a client missed, is read from the database ([`source`]), and clients that want the same
+//! share it. One that only waits costs no query.
 
 mod admission;
-mod agent_index;
 mod client;
 mod hub;
 mod poller;
@@ -18,38 +17,38 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use hosting::Places;
+use hosting::{Places, Storage};
 use http_api::{Admission, Origins};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
-use crate::location::Location;
 use hub::Hub;
 pub(crate) use poller::Waker;
 
 /// Where the feed is.
 pub(crate) const PATH: &str = "/ws/agent-status";
-/// How many clients read the log at once to resume.
-const RESUMES: usize = 8;
+/// How many clients read the database at once.
+const READS: usize = 8;
 
 /// The feed as the WebSocket route sees it. Cheap to clone.
 #[derive(Clone)]
 struct Feed {
     hub: Arc<Hub>,
-    location: Location,
+    storage: Storage,
     origins: Origins,
     admission: Admission,
     clients: Arc<Places>,
-    resumes: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     /// True once the process is to end.
     stopping: watch::Receiver<bool>,
 }
 
 /// Starts the feed: its thread and the route `/ws/agent-status`. The number is that of the last change it knows.
 ///
-/// Clients are told to go away when `stopping` becomes true.
+/// Clients read through `storage`, and are told to go away when `stopping` becomes true.
 pub(crate) async fn start(
     config: &Config,
+    storage: &Storage,
     address: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) -> (Router, Waker, watch::Receiver<i64>) {
@@ -58,11 +57,11 @@ pub(crate) async fn start(
     let waker = poller::start(&config.database, Arc::clone(&hub)).await;
     let feed = Feed {
         hub,
-        location: config.database.clone(),
+        storage: storage.clone(),
         origins: origins(config, address.port()),
         admission: config.admission.clone(),
         clients: Arc::new(Places::of(config.max_ws_clients)),
-        resumes: Arc::new(Semaphore::new(RESUMES)),
+        reads: Arc::new(Semaphore::new(READS)),
         stopping,
     };
     let router = Router::new()

@@ -126,21 +126,19 @@ impl Thread {
 
     /// Opens the database and follows its log until the feed ends (`Ok`) or the database is gone.
     fn follow(&mut self) -> Result<(), Error> {
-        let mut source = Source::open(&self.location)?;
-        let mut seq = self.load(&mut source)?;
+        let source = Source::open(&self.location)?;
+        let mut seq = self.begin(&source)?;
         let mut seen = None;
         let mut logs = Logs::default();
         let mut changed = Instant::now();
         loop {
             let start = Instant::now();
             source.check_file()?;
-            let looked = self
-                .look(&mut source, &mut seq, &mut seen)
-                .and_then(|news| {
-                    logs.are_due |= news;
-                    self.look_at_logs(&source, &mut logs)?;
-                    Ok(news)
-                });
+            let looked = self.look(&source, &mut seq, &mut seen).and_then(|news| {
+                logs.are_due |= news;
+                self.look_at_logs(&source, &mut logs)?;
+                Ok(news)
+            });
             match looked {
                 Ok(news) => {
                     self.recovered();
@@ -170,7 +168,7 @@ impl Thread {
     /// Hands on what is new in the log, if anybody has committed since `seen`. Gives whether anybody has.
     fn look(
         &mut self,
-        source: &mut Source,
+        source: &Source,
         seq: &mut i64,
         seen: &mut Option<Version>,
     ) -> Result<bool, Error> {
@@ -187,7 +185,7 @@ impl Thread {
                     self.hub.publish(changes);
                 }
                 None if source.is_behind(*seq)? => return Err(Error::Behind),
-                None => *seq = self.load(source)?,
+                None => *seq = self.begin(source)?,
             }
         }
         *seen = Some(version);
@@ -225,11 +223,10 @@ impl Thread {
             .publish_logs(LogBatch::new(database, after, entries));
     }
 
-    /// Makes the index anew and gives its position.
-    fn load(&mut self, source: &mut Source) -> Result<i64, Error> {
-        let index = source.agents()?;
-        let seq = index.seq;
-        self.hub.reset(index);
+    /// Begins where the log is, and gives that position.
+    fn begin(&mut self, source: &Source) -> Result<i64, Error> {
+        let seq = source.seq()?;
+        self.hub.reset(source.database(), seq);
         self.recovered();
         Ok(seq)
     }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use database::change_log::{self, Position, Snapshot};
+use database::change_log::{self, Position};
 use database::log_tail::{self, LogFilter};
 use database::transaction;
-use feed_protocol::{Change, Entry, Filter, MOST_MISSED, MissedLogs, log_columns};
+use feed_protocol::{Change, Entry, Filter, MOST_MISSED, MissedLogs, frames, log_columns};
+use hosting::Storage;
 
-use super::agent_index::AgentIndex;
+use super::hub::Snapshot;
 use crate::location::Location;
-use crate::store::{Error, Store, Version};
+use crate::store::{Error, Lender, Store, Version};
 
 /// A connection to the log.
 pub(super) struct Source {
@@ -20,7 +21,22 @@ pub(super) struct Source {
 impl Source {
     /// Opens the database, which must be there and have our schema.
     pub(super) fn open(location: &Location) -> Result<Self, Error> {
-        let store = Store::open(location)?;
+        Self::of(Store::open(location)?)
+    }
+
+    /// Does a job with a connection of those that the components use too.
+    pub(super) fn with<T>(
+        storage: &Storage,
+        job: impl FnOnce(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut lender = Lender::of(storage);
+        let source = Self::of(lender.take()?)?;
+        let done = job(&source);
+        lender.give_back(source.store)?;
+        done
+    }
+
+    fn of(store: Store) -> Result<Self, Error> {
         let Position { database, .. } = change_log::position(store.connection())?;
         Ok(Self {
             store,
@@ -52,34 +68,36 @@ impl Source {
     pub(super) fn is_behind(&self, seq: i64) -> Result<bool, Error> {
         Ok(match &self.store {
             Store::File(_) => false,
-            Store::Server(_) => change_log::position(self.store.connection())?.seq < seq,
+            Store::Server(_) => self.seq()? < seq,
         })
     }
 
-    /// All agents, and the position in the log that they are of.
-    pub(super) fn agents(&self) -> Result<AgentIndex, Error> {
-        let (position, agents) = transaction(self.store.connection(), "BEGIN", &mut |db| {
-            let position = change_log::position(db)?;
-            let agents = change_log::all_agents(db)?;
-            Ok::<_, database::Error>((position, agents))
-        })?;
-        Ok(AgentIndex::new(
-            Arc::clone(&self.database),
-            position.seq,
-            agents,
-        ))
+    /// The number of the last change.
+    pub(super) fn seq(&self) -> Result<i64, Error> {
+        Ok(change_log::position(self.store.connection())?.seq)
     }
 
-    /// What is there under `filter`, all as of one position in the log.
+    /// What there is under `filter`, all as of one position in the log.
     pub(super) fn snapshot(&self, filter: &Filter) -> Result<Snapshot, Error> {
-        Ok(transaction(self.store.connection(), "BEGIN", &mut |db| {
+        let snapshot = transaction(self.store.connection(), "BEGIN", &mut |db| {
             change_log::snapshot(
                 db,
                 filter.session_id.as_deref(),
                 &filter.status,
                 &filter.include.entities(),
             )
-        })?)
+        })?;
+        let others = snapshot.others.iter();
+        let agents: Vec<_> = snapshot.agents.into_iter().map(Arc::new).collect();
+        Ok(Snapshot {
+            database: snapshot.position.database.into(),
+            seq: snapshot.position.seq,
+            log_id: snapshot.log_id,
+            others: others
+                .map(|(entity, rows)| frames::snapshot_beside(*entity, rows).text.into())
+                .collect(),
+            agents: frames::array(&agents).into(),
+        })
     }
 
     /// The number of the last log entry.

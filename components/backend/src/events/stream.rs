@@ -9,11 +9,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use database::change_log::{self, Entity, LostAgent, Position};
+use database::change_log::{self, Before, Entity, LostAgent, Position};
 use database::{Database, Error, log_tail};
 use feed_protocol::{
-    Agent, Before, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, MOST_MISSED,
-    MissedLogs, Mode, Parameters, frames, log_columns,
+    Agent, Change, Filter, Frame, HEARTBEAT, LIST_INTERVAL, LONGEST_LIST, MOST_MISSED, MissedLogs,
+    Mode, Parameters, frames, log_columns,
 };
 use futures_util::{Stream, stream};
 

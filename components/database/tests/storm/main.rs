@@ -132,6 +132,44 @@ fn is_logged(connection: &Connection, after: &str) {
         .unwrap();
     assert_eq!(unnumbered, 0, "{after}");
     definitions_are_logged(connection, after);
+    agents_are_logged_with_what_was_before(connection, after);
+}
+
+/// Who has followed the change log has the agents that there are, and was told of each change what it replaced. One with a
+/// lease may have been told as failed meanwhile, as the reader of the log allows for.
+#[track_caller]
+fn agents_are_logged_with_what_was_before(connection: &Connection, after: &str) {
+    let mut statement = connection
+        .prepare(
+            "SELECT entity_id, op, before_session_id, before_status, json_extract(payload, '$.session_id'), \
+             json_extract(payload, '$.status') FROM change_log WHERE entity = 'agent' ORDER BY seq",
+        )
+        .unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut followed: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
+    while let Some(row) = rows.next().unwrap() {
+        let (id, op): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+        let before = followed.remove(&id);
+        let told = (row.get(2).unwrap(), row.get(3).unwrap());
+        match &before {
+            None => assert_eq!(told, (None, None), "{id} {op} {after}"),
+            Some((session, status)) => {
+                assert_eq!(&told.0, session, "{id} {op} {after}");
+                if status.as_deref() != Some("failed") {
+                    assert_eq!(&told.1, status, "{id} {op} {after}");
+                }
+            }
+        }
+        if op != "delete" {
+            followed.insert(id, (row.get(4).unwrap(), row.get(5).unwrap()));
+        }
+    }
+    let mut statement = connection
+        .prepare("SELECT CAST(id AS TEXT) FROM agents WHERE id IS NOT NULL ORDER BY 1")
+        .unwrap();
+    let ids = statement.query_map([], |row| row.get(0)).unwrap();
+    let ids: Vec<String> = ids.collect::<Result<_, _>>().unwrap();
+    assert_eq!(followed.into_keys().collect::<Vec<_>>(), ids, "{after}");
 }
 
 /// Who has followed the change log has the definitions as they are told, and heard of no change twice.
