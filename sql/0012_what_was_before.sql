@@ -45,7 +45,8 @@ END;
 
 DROP TRIGGER agents_renamed;
 
--- An agent that gets another id is one that went and one that came.
+-- An agent that gets another id is one that went and one that came, maybe in the place of another one: nobody knows what was
+-- before, and `told` is emptied to say so.
 CREATE TRIGGER agents_renamed AFTER UPDATE OF id ON agents WHEN NEW.id IS NOT OLD.id
 BEGIN
     DELETE FROM counted_agents WHERE key = coalesce(OLD.id, OLD.rowid);
@@ -55,6 +56,7 @@ BEGIN
         iif(json_valid(OLD.told), json_extract(OLD.told, '$.session_id'), NULL),
         iif(json_valid(OLD.told), json_extract(OLD.told, '$.status'), 'unknown')
     WHERE OLD.id IS NOT NULL AND OLD.told IS NOT NULL;
+    UPDATE agents SET told = NULL WHERE rowid = NEW.rowid;
     UPDATE agents SET version = OLD.version + 1, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
 END;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use database::change_log;
-use hosting::{Client, Failure, NoPlace, Place, Places, Pool};
+use hosting::{Client, Failure, NoPlace, Place, Places};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, header};
