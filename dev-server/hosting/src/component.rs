@@ -21,13 +21,10 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::guest::Guest;
 use crate::manifest::Component;
 use crate::memory::Shortage;
-use crate::storage::Storage;
+use crate::storage::Databases;
 
 /// How many requests an instance serves in its life, as in Spin.
 const REQUESTS_IN_A_LIFE: usize = 128;
-/// How many requests an instance serves at once. Spin allows 16. A statement that waits for the write lock holds up
-/// its whole instance, so here it has none beside it; more instances cost nothing in throughput.
-const REQUESTS_AT_ONCE: usize = 1;
 /// How long an instance stays without a request.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long a request may take until its response begins, and then from one piece of it to the next.
@@ -42,7 +39,7 @@ pub(crate) struct Instances {
     engine: Engine,
     service: ServicePre<Guest>,
     component: Arc<Component>,
-    storage: Storage,
+    databases: Databases,
     closing: Arc<AtomicBool>,
 }
 
@@ -53,7 +50,7 @@ impl Instances {
         engine: &Engine,
         instance: InstancePre<Guest>,
         component: Arc<Component>,
-        storage: Storage,
+        databases: Databases,
         closing: Arc<AtomicBool>,
     ) -> Result<Self> {
         Ok(Self {
@@ -61,7 +58,7 @@ impl Instances {
             engine: engine.clone(),
             service: ServicePre::new(instance)?,
             component,
-            storage,
+            databases,
             closing,
         })
     }
@@ -73,7 +70,11 @@ impl HandlerState for Instances {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<Guest, Expiration, Worker>> {
-        let guest = Guest::new(&self.id, Arc::clone(&self.component), self.storage.clone());
+        let guest = Guest::new(
+            &self.id,
+            Arc::clone(&self.component),
+            self.databases.clone(),
+        );
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(TICKS_IN_A_TURN);
@@ -90,6 +91,7 @@ impl HandlerState for Instances {
             },
             state: Worker {
                 component: Arc::clone(&self.id),
+                requests_at_once: self.databases.requests_at_once(),
                 activity,
                 closing: Arc::clone(&self.closing),
             },
@@ -130,6 +132,7 @@ impl RequestHandle {
 /// One instance at work.
 pub(crate) struct Worker {
     component: Arc<str>,
+    requests_at_once: usize,
     activity: StreamActivity,
     closing: Arc<AtomicBool>,
 }
@@ -141,7 +144,7 @@ impl WorkerState for Worker {
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= REQUESTS_IN_A_LIFE {
             ShouldAccept::Never
-        } else if concurrent >= REQUESTS_AT_ONCE {
+        } else if concurrent >= self.requests_at_once {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes

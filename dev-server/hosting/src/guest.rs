@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{
 
 use crate::manifest::Component;
 use crate::memory::Memory;
-use crate::storage::{Connection, Storage};
+use crate::storage::{Connection, Databases};
 
 /// The variables that say for how many seconds nobody could write, and how many log entries are to be deleted.
 const WRITE_BLOCKED: &str = "write_blocked_seconds";
@@ -42,12 +42,12 @@ pub(crate) struct Guest {
     hooks: NoOutboundRequests,
     table: ResourceTable,
     component: Arc<Component>,
-    storage: Storage,
+    databases: Databases,
     pub(crate) memory: Memory,
 }
 
 impl Guest {
-    pub(crate) fn new(id: &Arc<str>, component: Arc<Component>, storage: Storage) -> Self {
+    pub(crate) fn new(id: &Arc<str>, component: Arc<Component>, databases: Databases) -> Self {
         let log = GuestLog(Arc::clone(id));
         Self {
             wasi: WasiCtx::builder().stdout(log.clone()).stderr(log).build(),
@@ -55,7 +55,7 @@ impl Guest {
             hooks: NoOutboundRequests,
             table: ResourceTable::new(),
             component,
-            storage,
+            databases,
             memory: Memory::default(),
         }
     }
@@ -95,7 +95,7 @@ impl sqlite::HostConnection for Guest {
         if !self.component.databases.contains(&label) {
             return Ok(Err(sqlite::Error::AccessDenied));
         }
-        let connection = self.storage.open();
+        let connection = self.databases.open();
         Ok(Ok(self.table.push(connection)?))
     }
 
@@ -126,10 +126,11 @@ impl<T> variables::HostWithStore<T> for HasSelf<Guest> {
             let guest = access.get();
             let value = guest.component.variables.get(&name)?;
             // What only the host knows, it says at each time.
-            Some(match name.as_str() {
-                WRITE_BLOCKED => guest.storage.write_blocked_seconds().to_string(),
-                OLD_ENTRIES => guest
-                    .storage
+            Some(match (name.as_str(), &guest.databases) {
+                (WRITE_BLOCKED, Databases::Ours(storage)) => {
+                    storage.write_blocked_seconds().to_string()
+                }
+                (OLD_ENTRIES, Databases::Ours(storage)) => storage
                     .old_entries()
                     .map_or_else(String::new, |old| old.to_string()),
                 _ => value.clone(),

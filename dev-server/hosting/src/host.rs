@@ -1,6 +1,7 @@
 //! All components of an application, behind one door.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::component::{Instances, RequestHandle};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
 use crate::shares::{Client, NoPlace, Places, Queues, Share, Shares};
-use crate::storage::Storage;
+use crate::storage::{Databases, Storage};
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
 /// numbers, so that writes that wait for a lock leave room for reads.
@@ -89,6 +90,19 @@ impl Host {
     /// # Errors
     /// Where a file is missing, is no component, or wants what no host offers.
     pub fn load(manifest: Manifest, storage: &Storage) -> Result<Self> {
+        Self::with(manifest, &Databases::Ours(storage.clone()))
+    }
+
+    /// The same as Spin itself does it, where that is another way: for tests. Each database label stands for the file at
+    /// `path`.
+    ///
+    /// # Errors
+    /// Those of [`Host::load`].
+    pub fn load_as_in_spin(manifest: Manifest, path: &Path) -> Result<Self> {
+        Self::with(manifest, &Databases::AsInSpin(path.into()))
+    }
+
+    fn with(manifest: Manifest, databases: &Databases) -> Result<Self> {
         let engine = engine()?;
         let mut linker = Linker::new(&engine);
         Guest::add_to_linker(&mut linker)?;
@@ -107,7 +121,7 @@ impl Host {
                 &engine,
                 instance,
                 component,
-                storage.clone(),
+                databases.clone(),
                 Arc::clone(&closing),
             )
             .with_context(|| format!("{source} serves no HTTP"))?;

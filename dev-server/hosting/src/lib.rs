@@ -13,6 +13,7 @@ mod metrics;
 mod pool;
 mod remote;
 mod shares;
+mod spin;
 mod sqlite;
 mod storage;
 mod write_lock;

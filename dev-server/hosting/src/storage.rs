@@ -1,10 +1,12 @@
 //! Where the components' database is: a file, or a libSQL server.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::guest::bindings::spin::sqlite::sqlite as wit;
 use crate::pool::Pool;
 use crate::remote::{Remote, RemoteHandle};
+use crate::spin::{self, SpinHandle};
 use crate::sqlite::Handle;
 
 /// Where it is. Cheap to clone.
@@ -22,6 +24,7 @@ pub struct Connection(Inner);
 enum Inner {
     File(Handle),
     Server(RemoteHandle),
+    AsInSpin(SpinHandle),
 }
 
 impl Storage {
@@ -71,11 +74,32 @@ impl Storage {
             Self::Server(_) => 0,
         }
     }
+}
 
+/// How a component's databases are had.
+#[derive(Clone)]
+pub(crate) enum Databases {
+    /// In our own way.
+    Ours(Storage),
+    /// In Spin's, on a file.
+    AsInSpin(Arc<Path>),
+}
+
+impl Databases {
     pub(crate) fn open(&self) -> Connection {
+        Connection(match self {
+            Self::Ours(Storage::File(pool)) => Inner::File(Handle::new(Arc::clone(pool))),
+            Self::Ours(Storage::Server(remote)) => Inner::Server(RemoteHandle::new(remote)),
+            Self::AsInSpin(path) => Inner::AsInSpin(SpinHandle::new(path)),
+        })
+    }
+
+    /// How many requests an instance serves at once. A statement that waits for the write lock holds up its whole instance,
+    /// so in our own way it has none beside it; more instances cost nothing in throughput.
+    pub(crate) fn requests_at_once(&self) -> usize {
         match self {
-            Self::File(pool) => Connection(Inner::File(Handle::new(Arc::clone(pool)))),
-            Self::Server(remote) => Connection(Inner::Server(RemoteHandle::new(remote))),
+            Self::Ours(_) => 1,
+            Self::AsInSpin(_) => spin::REQUESTS_AT_ONCE,
         }
     }
 }
@@ -90,6 +114,7 @@ impl Connection {
         match &mut self.0 {
             Inner::File(handle) => handle.execute(sql, parameters).await,
             Inner::Server(handle) => handle.execute(sql, parameters).await,
+            Inner::AsInSpin(handle) => handle.execute(sql, parameters).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use database::native::Native;
 use database::{Backend, Database, Error, Value as Sql};
+use hosting::Manifest;
 use http_api::{Api, Origins, Settings, Tokens};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,8 +16,8 @@ use crate::support::client::{Request, Response};
 use crate::support::server::{Connection, Server};
 use crate::support::sqld::Sqld;
 
-/// Makes four tests of each case: natively in memory, over HTTP with the components, the same through the feed's proxy, and
-/// the same on a libSQL server.
+/// Makes five tests of each case: natively in memory, over HTTP with the components, the same through the feed's proxy, the
+/// same on a libSQL server, and with the components as Spin runs them.
 macro_rules! on_every_host {
     ($($case:ident),* $(,)?) => {$(
         mod $case {
@@ -42,6 +43,11 @@ macro_rules! on_every_host {
                 if let Some(setup) = $crate::app::Setup::on_libsql() {
                     super::$case(TestApp::of(setup).await).await;
                 }
+            }
+
+            #[tokio::test]
+            async fn spin() {
+                super::$case(TestApp::start(Host::Spin).await).await;
             }
         }
     )*};
@@ -93,6 +99,11 @@ macro_rules! set_up_on_every_host {
                     super::$case(setup).await;
                 }
             }
+
+            #[tokio::test]
+            async fn spin() {
+                super::$case(Setup::new(Host::Spin)).await;
+            }
         }
     )*};
 }
@@ -110,6 +121,8 @@ pub(crate) enum Host {
     Proxied,
     /// In the components of a server, on a libSQL server.
     LibSql,
+    /// In the components, as Spin runs them, on a file.
+    Spin,
 }
 
 /// A backend that is not started yet, for cases that need one of their own making.
@@ -179,6 +192,7 @@ impl Setup {
         let backend = match self.host {
             Host::Memory => self.native(Native::memory().unwrap()),
             Host::File => self.native(Native::file(&path)),
+            Host::Spin => Running::Spin(Box::new(self.spin())),
             Host::Components | Host::Proxied | Host::LibSql => {
                 let url = self.sqld.as_ref().map(Sqld::url).unwrap_or_default();
                 let environment = [
@@ -202,6 +216,24 @@ impl Setup {
             sqld: self.sqld,
             folder: self.folder,
         }
+    }
+
+    /// The components of spin.toml with the variables that `spin up` would be given.
+    fn spin(&self) -> hosting::Host {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
+        let path = self.path();
+        let variable = |name: &str| {
+            Some(match name {
+                "database_path" => path.display().to_string(),
+                "cors_origins" => self.cors_origins.to_owned(),
+                "max_body_bytes" => self.max_body_bytes.to_string(),
+                "api_token" => self.api_token.to_owned(),
+                "api_read_token" => self.api_read_token.to_owned(),
+                _ => return None,
+            })
+        };
+        let manifest = Manifest::load(Path::new(manifest), variable).expect("spin.toml");
+        hosting::Host::load_as_in_spin(manifest, &path).expect("built: run `make components`")
     }
 
     fn native(&self, native: Native) -> Running {
@@ -240,6 +272,7 @@ enum Running {
         api: Api,
         native: Arc<Native>,
     },
+    Spin(Box<hosting::Host>),
     Components {
         server: Server,
         /// The connection of the requests that come one after the other.
@@ -267,6 +300,13 @@ impl TestApp {
                 // As over a socket, others have their turn.
                 tokio::task::yield_now().await;
                 let response = api.call(request.build()).await;
+                Response::read(response).await.expect("a body")
+            }
+            Running::Spin(host) => {
+                let mut request = request.build();
+                let path = request.uri().path_and_query().expect("a path").clone();
+                *request.uri_mut() = format!("http://localhost{path}").parse().expect("a URI");
+                let response = host.handle(request).await.expect("a response");
                 Response::read(response).await.expect("a body")
             }
             Running::Components { server, connection } => {

@@ -153,7 +153,9 @@ fn agents_are_logged_with_what_was_before(connection: &Connection, after: &str) 
         let told = (row.get(2).unwrap(), row.get(3).unwrap());
         match &before {
             // An agent under a new id may have taken the place of another one.
-            _ if told == (None, Some("unknown".to_owned())) => assert_eq!(op, "update", "{id} {after}"),
+            _ if told == (None, Some("unknown".to_owned())) => {
+                assert_eq!(op, "update", "{id} {after}")
+            }
             None => assert_eq!(told, (None, None), "{id} {op} {after}"),
             Some((session, status)) => {
                 assert_eq!(&told.0, session, "{id} {op} {after}");
