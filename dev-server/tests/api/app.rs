@@ -304,8 +304,9 @@ impl TestApp {
             }
             Running::Spin(host) => {
                 let mut request = request.build();
-                let path = request.uri().path_and_query().expect("a path").clone();
-                *request.uri_mut() = format!("http://localhost{path}").parse().expect("a URI");
+                let path = request.uri().path_and_query().expect("a path");
+                let name = request.headers()["host"].to_str().expect("text");
+                *request.uri_mut() = format!("http://{name}{path}").parse().expect("a URI");
                 let response = host.handle(request).await.expect("a response");
                 Response::read(response).await.expect("a body")
             }

@@ -127,24 +127,30 @@ impl Client {
 
     /// The data of the next frame that has this type, whatever comes before it.
     pub(crate) async fn wait_for(&mut self, kind: &str) -> Value {
-        loop {
-            let (found, data) = self.next_frame().await;
-            if found == kind {
-                return data;
+        patiently(kind, async {
+            loop {
+                let (found, data) = self.next_frame().await;
+                if found == kind {
+                    return data;
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next frame, which is an `agent_update`. Heartbeats may come before.
     pub(crate) async fn update(&mut self) -> Update {
-        loop {
-            let (kind, data) = self.next_frame().await;
-            match kind.as_str() {
-                "agent_update" => return Update::read(&data),
-                "heartbeat" => {}
-                _ => panic!("{kind} {data}"),
+        patiently("an agent_update", async {
+            loop {
+                let (kind, data) = self.next_frame().await;
+                match kind.as_str() {
+                    "agent_update" => return Update::read(&data),
+                    "heartbeat" => {}
+                    _ => panic!("{kind} {data}"),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Reads on until an `agent_update` prints as `text`.
