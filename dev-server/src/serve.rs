@@ -13,7 +13,7 @@ use hosting::{Failure, Host, Manifest, NoPlace};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
-use http_api::{Admission, Origins, internal_error};
+use http_api::{Admission, Origins, REQUEST_ID, internal_error};
 use http_body_util::Full;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -24,7 +24,7 @@ use crate::database_file::DatabaseFile;
 use crate::location::Location;
 use crate::message_waits::{self, MessageWaits, Wait};
 use crate::metrics::{self, Process};
-use crate::server::{self, Answering, REQUEST_ID, detail, over_share, respond, unavailable};
+use crate::server::{self, Answering, detail, over_share, respond, unavailable};
 use crate::store::Lender;
 use crate::{feed, maintenance, migrate};
 

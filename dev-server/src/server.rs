@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::{FutureExt as _, StreamExt as _};
 use hosting::{Client, Shares, is_stream};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use http_api::{ApiError, Hosts, Origins};
+use http::{HeaderValue, Method, StatusCode, header};
+use http_api::{ApiError, Hosts, Origins, REQUEST_ID};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service as _;
@@ -41,8 +41,6 @@ const GRACE: Duration = Duration::from_secs(8);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a connection could not be taken, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What ties a client's request to our log lines.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that we take from a client.
 const LONGEST_REQUEST_ID: usize = 128;
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::{Json, Router};
 use database::{Database, Error};
 use http_api::routing::{self, Table, get, path};
-use http_api::{SERVICE, Settings, Unavailable};
+use http_api::{Cause, SERVICE, Settings, Unavailable};
 use serde::Serialize;
 
 use crate::metrics::metrics;
@@ -137,17 +137,18 @@ async fn health(State(app): State<App>) -> Result<Json<Health>, Unavailable<Heal
         }
         Err(error) => {
             health.status = "unhealthy";
-            match error {
-                Error::NewerSchema { found } => {
-                    health.schema_version = Some(found);
-                    health.detail = Some(error.to_string());
-                }
-                error => {
-                    eprintln!("{error}");
-                    health.database = "disconnected";
-                }
-            }
-            Err(Unavailable(health))
+            let cause = if let Error::NewerSchema { found } = error {
+                health.schema_version = Some(found);
+                health.detail = Some(error.to_string());
+                None
+            } else {
+                health.database = "disconnected";
+                Some(Cause(error.to_string()))
+            };
+            Err(Unavailable {
+                body: health,
+                cause,
+            })
         }
     }
 }

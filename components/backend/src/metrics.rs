@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use database::{Connection, Error};
 use http::header;
+use http_api::Cause;
 
 use crate::counts::{AgentCounts, LogCounts, PromptsByStatus, Usage, usage};
 use crate::health::{App, VERSION};
@@ -44,11 +45,18 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
         let help = "The number of the last migration that the database has seen.";
         family(&mut text, "orchestrator_schema_version", help, plain(found));
     }
-    match known {
-        Ok(known) => known.tell(&mut text),
-        Err(error) => eprintln!("{error}"),
+    let cause = match known {
+        Ok(known) => {
+            known.tell(&mut text);
+            None
+        }
+        Err(error) => Some(Cause(error.to_string())),
+    };
+    let mut response = ([(header::CONTENT_TYPE, TEXT)], text).into_response();
+    if let Some(cause) = cause {
+        response.extensions_mut().insert(cause);
     }
-    ([(header::CONTENT_TYPE, TEXT)], text).into_response()
+    response
 }
 
 fn known(db: &dyn Connection) -> Result<Known, Error> {

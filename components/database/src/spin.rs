@@ -77,7 +77,7 @@ fn open() -> Result<SpinConnection, Error> {
     connection.is_server = !connection.execute(IS_SERVER, &[])?.is_empty();
     for pragma in PRAGMAS {
         if let Err(Error::Unavailable(message)) = connection.execute(pragma, &[]) {
-            eprintln!("{pragma}: {message}");
+            domain::warn(None, &format!("{pragma}: {message}"));
         }
     }
     Ok(connection)

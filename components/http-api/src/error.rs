@@ -78,9 +78,9 @@ impl ApiError {
     }
 }
 
-/// What is behind an error, for the log alone: an extension of the response.
+/// What is behind an error, for the log alone, which has it with the request's id: an extension of the response.
 #[derive(Clone)]
-pub(crate) struct Cause(pub(crate) String);
+pub struct Cause(pub String);
 
 /// 500: a fault of ours. Who reports it has its number, which the log has with the cause.
 #[must_use]
@@ -122,12 +122,22 @@ pub enum Location {
 }
 
 /// 503 with a body of its own.
-pub struct Unavailable<T>(pub T);
+pub struct Unavailable<T> {
+    /// What the client is told.
+    pub body: T,
+    /// What the log is told besides.
+    pub cause: Option<Cause>,
+}
 
 impl<T: Serialize> IntoResponse for Unavailable<T> {
     fn into_response(self) -> Response {
         let retry = [(header::RETRY_AFTER, "5")];
-        (StatusCode::SERVICE_UNAVAILABLE, retry, Json(self.0)).into_response()
+        let mut response =
+            (StatusCode::SERVICE_UNAVAILABLE, retry, Json(self.body)).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
     }
 }
 

@@ -30,7 +30,7 @@ use axum::response::{IntoResponse as _, Response};
 
 pub use auth::{Admission, Tokens, bearer};
 pub use cors::Origins;
-pub use error::{ApiError, FieldError, Location, Unavailable, internal_error};
+pub use error::{ApiError, Cause, FieldError, Location, Unavailable, internal_error};
 pub use extract::{Body, DRAINED, FromBody, Id, Query};
 pub use fields::{Declared, Field, Input, Presence, Reader};
 pub use hosts::Hosts;
@@ -38,7 +38,7 @@ pub use idempotency::{IdempotentBody, StoredResponse};
 pub use kind::Kind;
 pub use members::items;
 pub use page::{List, ListQuery, Listed, Order, PageOf, rows_after};
-pub use service::Api;
+pub use service::{Api, REQUEST_ID};
 pub use settings::{LARGEST_BODY, Settings};
 pub use version::{IfMatch, Told};
 

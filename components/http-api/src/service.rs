@@ -15,7 +15,7 @@ use crate::extract::{BodyLimit, DRAINED};
 use crate::{ApiError, Settings, cors};
 
 /// What ties a client's request to the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a preflight for a path that is not there is told, so that the page gets to see the 404.
 const ALL_METHODS: HeaderValue =
@@ -93,7 +93,7 @@ fn log_cause(mut response: Response, request_id: Option<HeaderValue>) -> Respons
         HeaderValue::try_from(domain::new_id()).unwrap_or(HeaderValue::from_static(""))
     });
     let name = id.to_str().unwrap_or_default();
-    eprintln!("request {name}: {cause}");
+    domain::warn(Some(name), &cause);
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         response = internal_error(name);
         response.headers_mut().insert(REQUEST_ID, id);

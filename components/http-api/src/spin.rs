@@ -8,6 +8,7 @@ use database::Database;
 use spin_sdk::http::Request;
 use spin_sdk::variables;
 
+use crate::service::REQUEST_ID;
 use crate::{Api, ApiError, Settings};
 
 /// Answers one request with the routes that `routes` gives. They are made at the instance's first request and live
@@ -29,21 +30,21 @@ pub async fn serve_without_database(
                 let routes = routes(&settings);
                 Api::new(routes, settings)
             }),
-            Err(error) => return error.into_response(),
+            Err(error) => {
+                let id = request.headers().get(REQUEST_ID);
+                domain::warn(id.and_then(|id| id.to_str().ok()), &error);
+                return ApiError::Misconfigured(error).into_response();
+            }
         },
     };
     api.call(request).await
 }
 
-async fn settings() -> Result<Settings, ApiError> {
+async fn settings() -> Result<Settings, String> {
     Settings::read(|name| async move {
         variables::get(name)
             .await
             .map_err(|error| format!("{error:?}"))
     })
     .await
-    .map_err(|error| {
-        eprintln!("{error}");
-        ApiError::Misconfigured(error)
-    })
 }

@@ -183,6 +183,15 @@ impl StdoutStream for GuestLog {
     }
 }
 
+/// What a line says. Our components begin theirs with the time and the level (`domain::warn`), which this log has as well.
+fn message(line: &str) -> &str {
+    let line = line.trim_end();
+    match line.split_once("  WARN ") {
+        Some((time, message)) if !time.contains(' ') => message,
+        _ => line,
+    }
+}
+
 struct GuestLogStream {
     component: Arc<str>,
     line: Vec<u8>,
@@ -198,7 +207,7 @@ impl AsyncWrite for GuestLogStream {
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
-            tracing::warn!(component = &*self.component, "{}", line.trim_end());
+            tracing::warn!(component = &*self.component, "{}", message(&line));
         }
         Poll::Ready(Ok(bytes.len()))
     }

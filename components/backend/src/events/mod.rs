@@ -11,7 +11,7 @@ use database::Database;
 use feed_protocol::{FeedQuery, Parameters};
 use http::{HeaderMap, HeaderName, header};
 use http_api::routing::{Table, get, path};
-use http_api::{ApiError, Query};
+use http_api::{ApiError, Query, REQUEST_ID};
 use stream::Events;
 
 /// What a browser's `EventSource` sends when it connects again.
@@ -42,7 +42,9 @@ async fn events(
         parameters.since = Some(seq);
         parameters.log_since = log_id;
     }
-    let events = Events::start(database, parameters).await?;
+    let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let request_id = request_id.map(str::to_owned);
+    let events = Events::start(database, parameters, request_id).await?;
     Ok((HEADERS, Body::from_stream(events.into_stream())).into_response())
 }
 

@@ -36,6 +36,8 @@ const RECONNECT_MS: u64 = 1000;
 pub(super) struct Events {
     database: Database,
     parameters: Parameters,
+    /// The id of the client's request.
+    request_id: Option<String>,
     /// The database that the client's position is of.
     identity: String,
     /// The last change that the client has; `None` until it has a whole list.
@@ -63,12 +65,17 @@ impl Events {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub(super) async fn start(database: Database, parameters: Parameters) -> Result<Self, Error> {
+    pub(super) async fn start(
+        database: Database,
+        parameters: Parameters,
+        request_id: Option<String>,
+    ) -> Result<Self, Error> {
         let position = database.one(change_log::position).await?;
         let now = Instant::now();
         let mut events = Self {
             database,
             parameters,
+            request_id,
             identity: position.database,
             seq: None,
             log_id: None,
@@ -119,7 +126,8 @@ impl Events {
                 }
                 Err(error) => {
                     if self.live {
-                        eprintln!("the events wait for the database: {error}");
+                        let id = self.request_id.as_deref();
+                        domain::warn(id, &format!("the events wait for the database: {error}"));
                     }
                     self.set_live(false);
                     RETRY

@@ -52,7 +52,7 @@ impl File {
     fn plain(&self) -> Vec<u8> {
         let mut plain = Vec::new();
         if let Err(error) = GzDecoder::new(self.gzip).read_to_end(&mut plain) {
-            eprintln!("{}: {error}", self.path);
+            domain::warn(None, &format!("{}: {error}", self.path));
         }
         plain
     }

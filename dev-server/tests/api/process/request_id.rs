@@ -1,4 +1,4 @@
-//! `X-Request-Id`.
+//! `X-Request-Id`, in answers and in the log.
 
 use crate::app::is_id;
 use crate::support::client::Request;
@@ -28,4 +28,32 @@ async fn a_request_id_is_given_back_or_made() {
         "{:?}",
         response.headers
     );
+}
+
+/// A component prints a line of its own, which has the time and the level once.
+#[tokio::test]
+async fn what_goes_wrong_is_logged_with_the_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    std::fs::write(
+        &database,
+        "This is text, and no database at all. ".repeat(200),
+    )
+    .unwrap();
+    let server = Server::start(&database, &[]);
+    let mut connection = server.connect().await;
+    for (path, component) in [
+        ("/health", "health"),
+        ("/metrics", "health"),
+        ("/api/agents", "agents"),
+    ] {
+        let id = format!("of-{path}");
+        connection
+            .send(Request::new("GET", path).header("x-request-id", &id))
+            .await;
+        let line = server.wait_for(&format!("not a database request_id={id:?}"));
+        assert!(line.contains(&format!("component={component:?}")), "{line}");
+        assert_eq!(line.matches("WARN").count(), 1, "{line}");
+        assert_eq!(line.matches("Z ").count(), 1, "{line}");
+    }
 }
