@@ -10,6 +10,7 @@ mod connection;
 mod database_file;
 mod database_server;
 mod feed;
+pub mod healthcheck;
 pub mod location;
 mod maintenance;
 mod message_waits;

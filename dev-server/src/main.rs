@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use dev_server::config::{self, Config};
-use dev_server::{backup, check, migrate, proxy, serve, standalone};
+use dev_server::{backup, check, healthcheck, migrate, proxy, serve, standalone};
 use http::Uri;
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +40,8 @@ enum Command {
         #[arg(long, value_name = "URL", value_parser = proxy::parse_upstream)]
         proxy: Option<Uri>,
     },
+    /// Ask the server that runs with these settings for its `/health`; fails where it is not well.
+    Healthcheck,
     /// Bring the database's schema up to date and stop.
     Migrate,
     /// Copy the database to a file while everything runs. It has all that was committed when the copy began.
@@ -82,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             runtime.block_on(serve::serve(&config, &arguments.manifest, !no_feed))
         }
         Command::Feed { proxy } => runtime.block_on(standalone::feed(&config, proxy)),
+        Command::Healthcheck => runtime.block_on(healthcheck::healthcheck(&config)),
         Command::Migrate => runtime.block_on(migrate::migrate(&config)),
         Command::Backup { file } => backup::backup(&config, &file),
         Command::Check { repair } => runtime.block_on(check::check(&config, repair)),

@@ -7,21 +7,17 @@
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodRouter, get};
 use hosting::Storage;
 use http::{HeaderValue, StatusCode, header};
-use http_api::{Api, Settings};
 use http_body_util::BodyExt as _;
 use prometheus::{
     Encoder as _, Histogram, HistogramVec, IntCounter, IntGauge, TextEncoder, register_histogram,
     register_histogram_vec, register_int_counter, register_int_gauge,
 };
 
-use crate::config::Config;
 use crate::location::Location;
 use crate::maintenance::log_size;
 
@@ -240,24 +236,8 @@ impl Process {
 }
 
 /// `/metrics` where no component answers it.
-pub(crate) fn alone(config: &Config, process: Process) -> Router {
-    let tell = get(async move || ([(header::CONTENT_TYPE, TEXT)], process.tell()).into_response());
-    let settings = Settings {
-        database_path: String::new(),
-        cors_origins: config.cors_origins.clone(),
-        max_body_bytes: config.max_body_bytes,
-        feed_url: String::new(),
-        admission: config.admission.clone(),
-    };
-    let [path, _] = PATHS;
-    let api = Api::new(Router::new().route(path, tell), settings);
-    let answer = any(move |request: Request| {
-        let api = api.clone();
-        async move { api.call(request).await }
-    });
-    PATHS.iter().fold(Router::new(), |router, path| {
-        router.route(path, answer.clone())
-    })
+pub(crate) fn alone(process: Process) -> MethodRouter {
+    get(async move || ([(header::CONTENT_TYPE, TEXT)], process.tell()).into_response())
 }
 
 #[cfg(test)]

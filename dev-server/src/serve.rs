@@ -60,11 +60,10 @@ pub async fn serve(config: &Config, manifest: &Path, with_feed: bool) -> Result<
     let mut seq = None;
     let mut live = None;
     if with_feed {
-        let (route, waker, last) =
-            feed::start(config, &storage, address, stopping.subscribe()).await;
-        storage.on_commit(move || waker.wake());
-        live = Some(route);
-        seq = Some(last);
+        let feed = feed::start(config, &storage, address, stopping.subscribe()).await;
+        storage.on_commit(move || feed.waker.wake());
+        live = Some(feed.route);
+        seq = Some(feed.seq);
     }
     let log = Lender::of(&storage);
     tokio::spawn(message_waits::follow(Arc::downgrade(&waits), log, seq));

@@ -43,7 +43,19 @@ struct Feed {
     stopping: watch::Receiver<bool>,
 }
 
-/// Starts the feed: its thread and the route `/ws/agent-status`. The number is that of the last change it knows.
+/// A feed that runs.
+pub(crate) struct Running {
+    /// `/ws/agent-status`.
+    pub(crate) route: Router,
+    /// Makes it look at the log at once.
+    pub(crate) waker: Waker,
+    /// The number of the last change it knows.
+    pub(crate) seq: watch::Receiver<i64>,
+    /// Whether it can read the database.
+    pub(crate) live: watch::Receiver<bool>,
+}
+
+/// Starts the feed: its thread and its route.
 ///
 /// Clients read through `storage`, and are told to go away when `stopping` becomes true.
 pub(crate) async fn start(
@@ -51,9 +63,9 @@ pub(crate) async fn start(
     storage: &Storage,
     address: SocketAddr,
     stopping: watch::Receiver<bool>,
-) -> (Router, Waker, watch::Receiver<i64>) {
+) -> Running {
     let hub = Arc::new(Hub::new());
-    let seq = hub.seq();
+    let (seq, live) = (hub.seq(), hub.live());
     let waker = poller::start(&config.database, Arc::clone(&hub)).await;
     let feed = Feed {
         hub,
@@ -64,14 +76,19 @@ pub(crate) async fn start(
         reads: Arc::new(Semaphore::new(READS)),
         stopping,
     };
-    let router = Router::new()
+    let route = Router::new()
         .route(PATH, get(admission::connect))
         .route_layer(middleware::from_fn_with_state(
             feed.clone(),
             admission::admit,
         ))
         .with_state(feed);
-    (router, waker, seq)
+    Running {
+        route,
+        waker,
+        seq,
+        live,
+    }
 }
 
 /// The configured origins, and that of our own pages on this machine.

@@ -13,6 +13,7 @@ mod examples;
 mod faults;
 mod filters;
 mod frames;
+mod health;
 mod include;
 mod leases;
 mod libsql;

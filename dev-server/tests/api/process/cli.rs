@@ -224,3 +224,27 @@ fn a_missing_manifest_is_named() {
     let line = complaint(&mut with_manifest(folder.path(), "nowhere/spin.toml"));
     assert!(line.contains("nowhere/spin.toml"), "{line}");
 }
+
+#[tokio::test]
+async fn a_healthcheck_asks_the_server_of_the_same_settings() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(&folder.path().join("test.db"), &[]);
+    let port = server.address().port().to_string();
+    let ask = || {
+        let mut command = orchestrator(folder.path());
+        command.arg("healthcheck").env("WEBSOCKET_PORT", &port);
+        command
+    };
+    let healthy = ask().output().unwrap();
+    assert!(healthy.status.success(), "{:?}", stderr(&healthy));
+    let said = String::from_utf8(healthy.stdout).unwrap();
+    assert!(said.contains("\"status\":\"healthy\""), "{said}");
+
+    drop(server);
+    let line = complaint(&mut ask());
+    assert!(
+        line.starts_with("orchestrator: HOST, WEBSOCKET_PORT: "),
+        "{line}"
+    );
+    assert!(line.contains(&format!("127.0.0.1:{port}")), "{line}");
+}
