@@ -1,4 +1,4 @@
-//! deploy/ against what they deploy: as far as that goes without a container engine or a cluster.
+//! deploy/ and scripts/up against what they deploy: as far as that goes without a container engine, a cluster or Spin.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod compose;
@@ -6,6 +6,7 @@ mod container;
 mod kubernetes;
 mod process;
 mod systemd;
+mod up;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -38,6 +38,11 @@ pub(crate) fn terminate(id: u32) {
     kill_process(pid(id), Signal::TERM).unwrap();
 }
 
+/// Whether a process is there.
+pub(crate) fn is_there(id: u32) -> bool {
+    rustix::process::test_kill_process(pid(id)).is_ok()
+}
+
 fn pid(id: u32) -> Pid {
     Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
 }
@@ -80,6 +85,11 @@ impl Running {
                 return;
             }
         }
+    }
+
+    /// What it has logged up to the line that was waited for.
+    pub(crate) fn log(&self) -> &[String] {
+        &self.log
     }
 
     /// Waits for its end.
