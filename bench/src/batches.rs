@@ -29,7 +29,7 @@ pub(crate) async fn measure(folder: &Path) -> Result<String> {
     eprintln!("{WRITERS} writers of {BATCH} log entries at a time");
     let database = folder.join("batches.db");
     data::create(&database, BEFORE).await?;
-    let server = Server::start_dev_server(&database).await?;
+    let server = Server::start_dev_server("serve", &database).await?;
     let start = Instant::now();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {

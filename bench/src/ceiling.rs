@@ -7,8 +7,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
-use database::Database;
-use database::native::Native;
 use dev_server::config::Config;
 use http_api::{Api, Settings};
 use tokio::net::TcpListener;
@@ -18,7 +16,7 @@ use crate::servers::READY;
 /// Serves until it is killed.
 pub(crate) async fn serve() -> Result<()> {
     let config = Config::load()?;
-    let database = Database::new(Native::file(&config.database_path));
+    let database = config.database.database();
     let settings = Settings::read(|name| {
         let value = config.spin_variable(name);
         async { value.ok_or_else(|| "has no value".to_owned()) }

@@ -88,6 +88,35 @@ pub(crate) async fn create(path: &Path, log_rows: u32) -> Result<()> {
     Ok(())
 }
 
+/// Adds so many agents that have finished, without what the triggers make of them: that would take hours.
+pub(crate) fn finished_agents(path: &Path, agents: u32) -> Result<()> {
+    const TRIGGERS: &str =
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'agents'";
+    const ROWS: &str = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?2) \
+        INSERT INTO agents (id, orchestrator_agent_id, session_id, status, context, started_at, completed_at, updated_at) \
+        SELECT printf('01a20000-0000-7000-8000-%012x', n), ?1, 'finished-' || (n / 100), \
+        CASE n % 10 WHEN 0 THEN 'failed' ELSE 'completed' END, '{\"task\": \"read the code and say what is wrong\"}', \
+        strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + n, 'unixepoch'), \
+        strftime('%Y-%m-%dT%H:%M:%fZ', 1700000100 + n, 'unixepoch'), \
+        strftime('%Y-%m-%dT%H:%M:%fZ', 1700000100 + n, 'unixepoch') FROM n WHERE ?2 > 0";
+    let mut connection = native::open(path)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    let transaction = connection.transaction()?;
+    let triggers: Vec<(String, String)> = transaction
+        .prepare(TRIGGERS)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (name, _) in &triggers {
+        transaction.execute_batch(&format!("DROP TRIGGER {name}"))?;
+    }
+    transaction.execute(ROWS, params![definition_id(0), agents])?;
+    for (_, sql) in &triggers {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
 /// The id of the `n`-th definition.
 pub(crate) fn definition_id(n: u32) -> String {
     id(1 << 32 | u64::from(n))

@@ -39,7 +39,7 @@ const TICKS: f64 = 100.0;
 pub(crate) async fn measure(folder: &Path) -> Result<String> {
     let database = folder.join("feed.db");
     data::create(&database, 10_000).await?;
-    let server = Server::start_dev_server(&database).await?;
+    let server = Server::start_dev_server("serve", &database).await?;
     let mut rows = Vec::new();
     for clients in CLIENTS {
         eprintln!("feed with {clients} clients");
@@ -90,7 +90,7 @@ fn row(name: &str, latencies: &[Duration]) -> [String; 3] {
 
 /// What is written and told.
 #[derive(Clone, Copy, PartialEq)]
-enum Told {
+pub(crate) enum Told {
     Agents,
     Logs,
 }
@@ -104,9 +104,9 @@ impl Told {
     }
 }
 
-type Client = WebSocketStream<TcpStream>;
+pub(crate) type Client = WebSocketStream<TcpStream>;
 
-async fn connect(address: &str, mode: &str, buffer: Option<u32>) -> Result<Client> {
+pub(crate) async fn connect(address: &str, mode: &str, buffer: Option<u32>) -> Result<Client> {
     let socket = TcpSocket::new_v4()?;
     if let Some(buffer) = buffer {
         socket.set_recv_buffer_size(buffer)?;
@@ -128,7 +128,7 @@ async fn connect_all(server: &Server, clients: usize, told: Told) -> Result<Vec<
 }
 
 /// The number of the next `agent_update`, or of the last entry in the next `log`.
-async fn next_number(client: &mut Client, told: Told) -> Result<i64> {
+pub(crate) async fn next_number(client: &mut Client, told: Told) -> Result<i64> {
     #[derive(Deserialize)]
     struct Frame {
         r#type: String,

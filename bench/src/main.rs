@@ -13,6 +13,7 @@ mod feed;
 mod pages;
 mod report;
 mod servers;
+mod size;
 mod table;
 mod wrk;
 
@@ -52,6 +53,8 @@ enum Command {
     Ceiling,
     /// Measure the live feed alone, and print that.
     Feed,
+    /// Measure what millions of agents take, and print that.
+    Size,
 }
 
 #[tokio::main]
@@ -80,6 +83,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .tempdir_in(beside)?;
     if let Some(Command::Feed) = arguments.command {
         print!("{}", feed::measure(folder.path()).await?);
+        return Ok(());
+    }
+    if let Some(Command::Size) = arguments.command {
+        print!("{}", size::measure(folder.path()).await?);
         return Ok(());
     }
     let wrk = Wrk::new(folder.path(), arguments.seconds)?;
@@ -126,10 +133,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
     drop(servers);
     let batches = batches::measure(folder.path()).await?;
     let feed = feed::measure(folder.path()).await?;
+    let size = size::measure(folder.path()).await?;
 
     let cases = report.to_markdown(arguments.seconds)?;
     let questions = report::questions(questions, &walk);
-    let text = format!("{cases}\n{questions}\n{batches}\n{feed}");
+    let text = format!("{cases}\n{questions}\n{batches}\n{feed}\n{size}");
     print!("{text}");
     std::fs::write(&arguments.output, text)
         .with_context(|| format!("cannot write {}", arguments.output.display()))

@@ -31,7 +31,7 @@ impl Servers {
         let mut natively = Command::new(std::env::current_exe()?);
         natively.arg("ceiling");
         Ok(Self {
-            dev_server: Server::start_dev_server(dev_server).await?,
+            dev_server: Server::start_dev_server("serve", dev_server).await?,
             ceiling: Server::start(natively, ceiling)
                 .await
                 .context("the ceiling")?,
@@ -67,10 +67,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the dev-server on its database.
-    pub(crate) async fn start_dev_server(database: &Path) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("orchestrator");
-        Self::start(Command::new(program), database)
+    /// Starts the dev-server by one of its commands on its database.
+    pub(crate) async fn start_dev_server(command: &str, database: &Path) -> Result<Self> {
+        let mut program = Command::new(std::env::current_exe()?.with_file_name("orchestrator"));
+        program.arg(command);
+        Self::start(program, database)
             .await
             .context("the dev-server (`cargo build --release -p dev-server` makes it)")
     }
