@@ -65,9 +65,7 @@ fn query(
 ) -> Result<wit::QueryResult, String> {
     let text = |error: rusqlite::Error| error.to_string();
     let mut statement = connection.prepare_cached(sql).map_err(text)?;
-    let columns: Vec<String> = (statement.column_names().into_iter())
-        .map(ToOwned::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(ToOwned::to_owned).collect();
     let mut found = statement
         .query(params_from_iter(parameters))
         .map_err(text)?;

@@ -242,20 +242,19 @@ impl Client {
             let (ring, place, known) = self.feed.hub.join();
             let filter = self.parameters.filter.clone();
             let hub = Arc::clone(&self.feed.hub);
-            let read = match hub.snapshot(&filter) {
-                Some(snapshot) => Ok(snapshot),
-                None => {
-                    let job = move |source: &Source| {
-                        // Somebody may have read it while this client waited for its turn.
-                        if let Some(snapshot) = hub.snapshot(&filter) {
-                            return Ok(snapshot);
-                        }
-                        let snapshot = Arc::new(source.snapshot(&filter)?);
-                        hub.keep(filter, &snapshot);
-                        Ok(snapshot)
-                    };
-                    with_source(self.feed.clone(), job).await?
-                }
+            let read = if let Some(snapshot) = hub.snapshot(&filter) {
+                Ok(snapshot)
+            } else {
+                let job = move |source: &Source| {
+                    // Somebody may have read it while this client waited for its turn.
+                    if let Some(snapshot) = hub.snapshot(&filter) {
+                        return Ok(snapshot);
+                    }
+                    let snapshot = Arc::new(source.snapshot(&filter)?);
+                    hub.keep(filter, &snapshot);
+                    Ok(snapshot)
+                };
+                with_source(self.feed.clone(), job).await?
             };
             match read {
                 // Else the poller has not noticed yet that the file is another.

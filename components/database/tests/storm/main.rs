@@ -154,7 +154,7 @@ fn agents_are_logged_with_what_was_before(connection: &Connection, after: &str) 
         match &before {
             // An agent under a new id may have taken the place of another one.
             _ if told == (None, Some("unknown".to_owned())) => {
-                assert_eq!(op, "update", "{id} {after}")
+                assert_eq!(op, "update", "{id} {after}");
             }
             None => assert_eq!(told, (None, None), "{id} {op} {after}"),
             Some((session, status)) => {
