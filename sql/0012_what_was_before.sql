@@ -2,8 +2,8 @@
 -- tell a client that one is no more what it wants. Of an agent that was not there both are NULL; what was logged before this
 -- migration says that nobody knows.
 --
--- It is what was kept as told (`told`), which knows no verdict on a lease, or, where `INSERT OR REPLACE` has taken the old row
--- away without a trigger, what that row was counted as.
+-- It is what the row was counted as, which is there too where `INSERT OR REPLACE` has taken the row away without a trigger, and
+-- knows no verdict on a lease.
 
 ALTER TABLE change_log ADD COLUMN before_session_id TEXT;
 
@@ -11,8 +11,8 @@ ALTER TABLE change_log ADD COLUMN before_status TEXT DEFAULT 'unknown';
 
 DROP TRIGGER agents_insert;
 
--- The count of the row that was replaced is looked at before telling the new one changes it, and `last_insert_rowid()` is
--- the log's all the while, as what a trigger inserts in its turn does not count.
+-- The count is looked at before telling the row changes it, and `last_insert_rowid()` is the log's all the while, as what a
+-- trigger inserts in its turn does not count.
 CREATE TRIGGER agents_insert AFTER INSERT ON agents
 BEGIN
     INSERT INTO change_log (entity, entity_id, op, status, payload, before_session_id, before_status)
@@ -30,12 +30,14 @@ DROP TRIGGER agents_log;
 
 CREATE TRIGGER agents_log AFTER UPDATE OF version ON agents WHEN NEW.version IS NOT OLD.version
 BEGIN
-    UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = NEW.rowid) WHERE rowid = NEW.rowid;
     INSERT INTO change_log (entity, entity_id, op, status, payload, before_session_id, before_status)
-    SELECT 'agent', CAST(NEW.id AS TEXT), 'update', NEW.status, payload,
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.session_id'), NULL),
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.status'), 'unknown')
-    FROM feed_agents WHERE row = NEW.rowid AND NEW.id IS NOT NULL;
+    SELECT 'agent', CAST(NEW.id AS TEXT), 'update', NEW.status, '',
+        (SELECT session_id FROM counted_agents WHERE key = NEW.id),
+        coalesce((SELECT status FROM counted_agents WHERE key = NEW.id), 'unknown')
+    WHERE NEW.id IS NOT NULL;
+    UPDATE agents SET told = (SELECT json FROM agent_json WHERE row = NEW.rowid) WHERE rowid = NEW.rowid;
+    UPDATE change_log SET payload = (SELECT payload FROM feed_agents WHERE row = NEW.rowid)
+    WHERE seq = last_insert_rowid() AND NEW.id IS NOT NULL;
     INSERT INTO agent_history (agent_id, seq, status, at)
     SELECT CAST(NEW.id AS TEXT), last_insert_rowid(), NEW.status, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
     WHERE NEW.id IS NOT NULL AND NEW.status IS NOT (
@@ -46,17 +48,16 @@ END;
 DROP TRIGGER agents_renamed;
 
 -- An agent that gets another id is one that went and one that came, maybe in the place of another one: nobody knows what was
--- before, and `told` is emptied to say so.
+-- before.
 CREATE TRIGGER agents_renamed AFTER UPDATE OF id ON agents WHEN NEW.id IS NOT OLD.id
 BEGIN
-    DELETE FROM counted_agents WHERE key = coalesce(OLD.id, OLD.rowid);
-    DELETE FROM agent_history WHERE agent_id = CAST(OLD.id AS TEXT);
     INSERT INTO change_log (entity, entity_id, op, status, payload, before_session_id, before_status)
     SELECT 'agent', CAST(OLD.id AS TEXT), 'delete', OLD.status, OLD.told,
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.session_id'), NULL),
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.status'), 'unknown')
+        (SELECT session_id FROM counted_agents WHERE key = OLD.id),
+        coalesce((SELECT status FROM counted_agents WHERE key = OLD.id), 'unknown')
     WHERE OLD.id IS NOT NULL AND OLD.told IS NOT NULL;
-    UPDATE agents SET told = NULL WHERE rowid = NEW.rowid;
+    DELETE FROM counted_agents WHERE key IN (coalesce(OLD.id, OLD.rowid), coalesce(NEW.id, NEW.rowid));
+    DELETE FROM agent_history WHERE agent_id = CAST(OLD.id AS TEXT);
     UPDATE agents SET version = OLD.version + 1, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE rowid = NEW.rowid;
 END;
 
@@ -66,8 +67,8 @@ CREATE TRIGGER agents_log_delete BEFORE DELETE ON agents
 BEGIN
     INSERT INTO change_log (entity, entity_id, op, status, payload, before_session_id, before_status)
     SELECT 'agent', CAST(OLD.id AS TEXT), 'delete', OLD.status, payload,
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.session_id'), NULL),
-        iif(json_valid(OLD.told), json_extract(OLD.told, '$.status'), 'unknown')
+        (SELECT session_id FROM counted_agents WHERE key = OLD.id),
+        coalesce((SELECT status FROM counted_agents WHERE key = OLD.id), 'unknown')
     FROM feed_agents WHERE row = OLD.rowid AND OLD.id IS NOT NULL;
 END;
 
