@@ -88,6 +88,25 @@ async fn an_agent_that_changes_its_session_is_removed_from_the_old_one() {
     assert_eq!(new.update().await.to_string(), "a=planning");
 }
 
+/// As foreign writers do it, for which SQLite runs no DELETE trigger. Nobody else hears of it.
+#[tokio::test]
+async fn an_agent_that_is_replaced_under_another_session_is_removed_from_the_old_one() {
+    let database = Database::new();
+    database.add_to("s", "a", "planning");
+    let server = Server::feed(&database.path);
+    let mut old = delta(&server, "session_id=s", "all: a=planning").await;
+    let mut new = delta(&server, "session_id=t", "all:").await;
+    let mut other = delta(&server, "session_id=u", "all:").await;
+    database.run(
+        "INSERT OR REPLACE INTO agents (id, orchestrator_agent_id, session_id, status) VALUES ('a', 'd', 't', 'executing')",
+        (),
+    );
+    assert_eq!(old.update().await.to_string(), "-a");
+    assert_eq!(new.update().await.to_string(), "a=executing");
+    database.add_to("u", "b", "planning");
+    assert_eq!(other.update().await.to_string(), "b=planning");
+}
+
 #[tokio::test]
 async fn an_agent_in_a_filter_for_a_moment_comes_and_goes() {
     let database = Database::new();

@@ -55,6 +55,21 @@ async fn shows_in_time(server: Server, database: Database) {
     assert_eq!(failures(&database), 1);
 }
 
+/// Reads tell it as failed, and what they told has to be taken back by a change.
+#[test]
+fn an_agent_that_is_heard_late_has_changed_unless_somebody_has_written_it_down() {
+    let database = Database::new();
+    work(&database, "a");
+    database.beat("a", "2026-02-05T10:00:00.000Z", Some(1));
+    assert_eq!(database.count("SELECT count(*) FROM lost_agents"), 1);
+    let before = database.seq();
+    database.beat_now("a", Some(60));
+    assert_eq!(database.seq(), before + 1);
+    assert_eq!(database.board(), "a=executing");
+    database.beat_now("a", Some(60));
+    assert_eq!(database.seq(), before + 1);
+}
+
 #[tokio::test]
 async fn a_lost_agent_shows_as_failed_in_time() {
     let database = Database::new();
