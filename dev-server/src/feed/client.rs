@@ -375,9 +375,10 @@ impl Client {
         loop {
             let seq = self.seq;
             let page = with_source(self.feed.clone(), move |source| {
+                let database: Arc<str> = source.position()?.database.into();
                 let changes = source.changes(seq)?;
                 let is_behind = changes.is_none() && source.is_behind(seq)?;
-                Ok((changes, source.database(), is_behind))
+                Ok((changes, database, is_behind))
             });
             let page = page.await?;
             let (changes, database) = match page {

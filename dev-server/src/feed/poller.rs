@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use database::change_log::Position;
 use feed_protocol::Entry;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -201,14 +202,14 @@ impl Thread {
         let Some(id) = &mut logs.id else {
             let last = source.last_log_id()?;
             logs.id = Some(last);
-            self.hand_on(source, last, Vec::new());
+            self.hand_on(last, Vec::new());
             return Ok(());
         };
         while logs.are_due {
             let entries = source.logs(*id)?;
             match entries.last().map(|entry| entry.id) {
                 Some(newest) => {
-                    self.hand_on(source, *id, entries);
+                    self.hand_on(*id, entries);
                     *id = newest;
                 }
                 None => logs.are_due = false,
@@ -217,16 +218,16 @@ impl Thread {
         Ok(())
     }
 
-    fn hand_on(&self, source: &Source, after: i64, entries: Vec<Entry>) {
-        let database = source.database();
+    fn hand_on(&self, after: i64, entries: Vec<Entry>) {
+        let database = self.hub.database();
         self.hub
             .publish_logs(LogBatch::new(database, after, entries));
     }
 
     /// Begins where the log is, and gives that position.
     fn begin(&mut self, source: &Source) -> Result<i64, Error> {
-        let seq = source.seq()?;
-        self.hub.reset(source.database(), seq);
+        let Position { seq, database } = source.position()?;
+        self.hub.reset(database.into(), seq);
         self.recovered();
         Ok(seq)
     }

@@ -15,13 +15,13 @@ use crate::store::{Error, Lender, Store, Version};
 /// A connection to the log.
 pub(super) struct Source {
     store: Store,
-    database: Arc<str>,
 }
 
 impl Source {
     /// Opens the database, which must be there and have our schema.
     pub(super) fn open(location: &Location) -> Result<Self, Error> {
-        Self::of(Store::open(location)?)
+        let store = Store::open(location)?;
+        Ok(Self { store })
     }
 
     /// Does a job with a connection of those that the components use too.
@@ -30,23 +30,11 @@ impl Source {
         job: impl FnOnce(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut lender = Lender::of(storage);
-        let source = Self::of(lender.take()?)?;
+        let store = lender.take()?;
+        let source = Self { store };
         let done = job(&source);
         lender.give_back(source.store)?;
         done
-    }
-
-    fn of(store: Store) -> Result<Self, Error> {
-        let Position { database, .. } = change_log::position(store.connection())?;
-        Ok(Self {
-            store,
-            database: database.into(),
-        })
-    }
-
-    /// What tells this database from another.
-    pub(super) fn database(&self) -> Arc<str> {
-        Arc::clone(&self.database)
     }
 
     /// Whether the path still leads to the file that was opened.
@@ -68,13 +56,13 @@ impl Source {
     pub(super) fn is_behind(&self, seq: i64) -> Result<bool, Error> {
         Ok(match &self.store {
             Store::File(_) => false,
-            Store::Server(_) => self.seq()? < seq,
+            Store::Server(_) => self.position()?.seq < seq,
         })
     }
 
-    /// The number of the last change.
-    pub(super) fn seq(&self) -> Result<i64, Error> {
-        Ok(change_log::position(self.store.connection())?.seq)
+    /// Where the log is.
+    pub(super) fn position(&self) -> Result<Position, Error> {
+        Ok(change_log::position(self.store.connection())?)
     }
 
     /// What there is under `filter`, all as of one position in the log.
