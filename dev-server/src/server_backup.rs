@@ -35,14 +35,20 @@ impl<E: Into<anyhow::Error>> From<E> for Fault {
 
 fn copy_inside(source: &dyn Connection, target: &File) -> Result<u64> {
     const SCHEMA: &str = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
-        AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'libsql\\_%' ESCAPE '\\' ORDER BY rowid";
+        AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'libsql\\_%' ESCAPE '\\' \
+        AND name NOT LIKE '%\\_logs\\_text\\_%' ESCAPE '\\' ORDER BY rowid";
+    let mut has_index = false;
     let mut tables = Vec::new();
     let mut others = Vec::new();
     for mut row in source.execute(SCHEMA, &[])? {
         let sql = row.text("sql")?;
-        if row.text("type")? == "table" {
+        let name = row.text("name")?;
+        if name.ends_with("_logs_text") {
             target.execute_batch(&sql)?;
-            tables.push(row.text("name")?);
+            has_index = true;
+        } else if row.text("type")? == "table" {
+            target.execute_batch(&sql)?;
+            tables.push(name);
         } else {
             others.push(sql);
         }
@@ -58,6 +64,10 @@ fn copy_inside(source: &dyn Connection, target: &File) -> Result<u64> {
             "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
             sequence,
         )?;
+    }
+    if has_index {
+        // The index of the log's texts is no data: the copy makes its own.
+        target.execute_batch("UPDATE log_blocks SET searched = 0")?;
     }
     for sql in others {
         target.execute_batch(&sql)?;

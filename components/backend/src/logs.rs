@@ -77,6 +77,11 @@ pub(crate) const SINCE: Filter =
 pub(crate) const UNTIL: Filter =
     Filter::custom("until", Kind::Time, "Only what is of an earlier time.");
 
+/// Whether only entries of a time are wanted.
+pub(crate) fn is_of_time(sent: &Input) -> bool {
+    sent.get("since").is_some() || sent.get("until").is_some()
+}
+
 impl Resource for LogEntry {
     const DECLARATION: &'static Declaration = &Declaration {
         name: "LogEntry",
@@ -136,6 +141,12 @@ impl Resource for LogEntry {
         created: &["created_at"],
         references: &[AGENT],
     };
+
+    /// Not those of an agent, a session or a time, which are found by that.
+    fn searched(sent: &Input) -> Option<Log> {
+        let is_free = Self::access(sent) == Access::Free && !is_of_time(sent);
+        is_free.then_some(Log::Agent)
+    }
 
     /// Those of an agent or a session go through the index of the agents, which has level and type in it.
     fn access(sent: &Input) -> Access {

@@ -6,7 +6,7 @@ use domain::words::LOG_LEVEL;
 use http_api::routing::{Table, get, path, post};
 use http_api::{Input, Kind, Order};
 
-use crate::logs::{LEVEL, SINCE, UNTIL, WITH_TEXT};
+use crate::logs::{LEVEL, SINCE, UNTIL, WITH_TEXT, is_of_time};
 use crate::resource::handlers::{create, list};
 use crate::resource::{Column, Create, Declaration, Filter, Resource};
 
@@ -75,6 +75,10 @@ impl Resource for SystemLogEntry {
         created: &["created_at"],
         references: &[],
     };
+
+    fn searched(sent: &Input) -> Option<Log> {
+        (!is_of_time(sent)).then_some(Log::System)
+    }
 
     fn alternatives(sent: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         Log::System.between(

@@ -18,6 +18,7 @@ pub mod leases;
 #[cfg(feature = "libsql")]
 pub mod libsql;
 pub mod log_blocks;
+pub mod log_search;
 pub mod log_tail;
 pub mod maintenance_lease;
 mod migrate;

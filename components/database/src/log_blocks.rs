@@ -35,6 +35,7 @@ macro_rules! of_log {
         }
     };
 }
+pub(crate) use of_log;
 
 /// The first id after all blocks.
 macro_rules! tail {
@@ -169,6 +170,7 @@ impl Log {
             self.count(db, block, block + 1)?;
             if self.is_empty(db, block)? && !self.is_last(db, block)? {
                 db.execute(&empty, &[block.into()])?;
+                self.forget_texts(db, block)?;
             }
             return Ok(true);
         }
@@ -192,7 +194,7 @@ impl Log {
     fn count(self, db: &dyn Connection, first: i64, end: i64) -> Result<(), Error> {
         let clear = of_log!(
             self,
-            "UPDATE log_blocks SET debug = 0, info = 0, warning = 0, error = 0, critical = 0, stale = 0 \
+            "UPDATE log_blocks SET debug = 0, info = 0, warning = 0, error = 0, critical = 0, stale = 0, searched = 0 \
              WHERE log = '{log}' AND block >= ?1 AND block < ?2"
         );
         let count = of_log!(
@@ -203,7 +205,7 @@ impl Log {
              FROM {table} WHERE id >= ?1 << 10 AND id < ?2 << 10 GROUP BY id >> 10 \
              ON CONFLICT (log, block) DO UPDATE SET debug = excluded.debug, info = excluded.info, \
              warning = excluded.warning, error = excluded.error, critical = excluded.critical, \
-             first_time = excluded.first_time, last_time = excluded.last_time, stale = 0"
+             first_time = excluded.first_time, last_time = excluded.last_time, stale = 0, searched = 0"
         );
         db.execute(&clear, &[first.into(), end.into()])?;
         db.execute(&count, &[first.into(), end.into()])?;
@@ -234,7 +236,12 @@ impl Log {
              AND debug + info + warning + error + critical = 0 \
              AND block < (SELECT max(block) FROM log_blocks WHERE log = '{log}') LIMIT 100) RETURNING block"
         );
-        Ok(!db.execute(&sql, &[])?.is_empty())
+        let rows = db.execute(&sql, &[])?;
+        let is_some = !rows.is_empty();
+        for mut row in rows {
+            self.forget_texts(db, row.integer("block")?)?;
+        }
+        Ok(is_some)
     }
 
     /// Deletes entries that are more than `days` days old, at most `limit` of them, so that nobody waits long for the write

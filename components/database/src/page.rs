@@ -18,23 +18,29 @@ pub struct List {
     pub key: Option<&'static str>,
 }
 
-/// A condition on a row, in which `?` stands for the value, if it has one.
+/// A condition on a row, in which each `?` stands for one of the values, if it has any.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// The condition.
     pub sql: &'static str,
-    /// What `?` stands for.
-    pub value: Option<Value>,
+    /// What each `?` stands for in turn, and the last one for all that are left.
+    pub values: Vec<Value>,
     /// Whether the rows may be found by it; else it is looked at in each row that something else has found.
     is_way: bool,
 }
 
 impl Condition {
-    /// The condition that `sql` is, with `value` for its `?`.
+    /// The condition that `sql` is, with `value` for each `?`.
     pub fn new(sql: &'static str, value: impl Into<Value>) -> Self {
+        Self::of(sql, vec![value.into()])
+    }
+
+    /// The condition that `sql` is, with a value for each `?`.
+    #[must_use]
+    pub fn of(sql: &'static str, values: Vec<Value>) -> Self {
         Self {
             sql,
-            value: Some(value.into()),
+            values,
             is_way: true,
         }
     }
@@ -42,11 +48,7 @@ impl Condition {
     /// The condition that `sql` is, which has no `?`.
     #[must_use]
     pub fn plain(sql: &'static str) -> Self {
-        Self {
-            sql,
-            value: None,
-            is_way: true,
-        }
+        Self::of(sql, Vec::new())
     }
 
     /// The same, for rows that another condition finds. It begins with its column.
@@ -227,10 +229,20 @@ impl Sql {
     }
 
     fn condition(&mut self, condition: &Condition) -> String {
-        let sql = match &condition.value {
-            Some(value) => condition.sql.replace('?', &self.parameter(value)),
-            None => condition.sql.to_owned(),
-        };
+        let places: Vec<String> = condition
+            .values
+            .iter()
+            .map(|value| self.parameter(value))
+            .collect();
+        let mut sql = String::new();
+        for (n, piece) in condition.sql.split('?').enumerate() {
+            if n > 0 {
+                // The last one stands for all that follow.
+                let place = places.get(n - 1).or(places.last());
+                sql.push_str(place.map_or("?", String::as_str));
+            }
+            sql.push_str(piece);
+        }
         // A sign keeps SQLite from an index of the column.
         if condition.is_way {
             sql

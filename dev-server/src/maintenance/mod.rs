@@ -11,6 +11,7 @@ mod deletions;
 mod lease;
 mod reaper;
 mod retention;
+mod text_search;
 mod write_ahead_log;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,6 +84,10 @@ pub(crate) fn start(config: &Config, storage: &Storage) -> Maintenance {
         }),
     );
     start("the counting of log entries", on_connection(counting::step));
+    start(
+        "the index of log entries' texts",
+        on_connection(text_search::step),
+    );
     start(
         "the deletion of what hangs on deleted agents",
         on_connection(deletions::step),

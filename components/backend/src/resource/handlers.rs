@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::NoContent;
 use database::deletions::{self, Owner};
-use database::{Constraint, Database, Error};
+use database::{Connection, Constraint, Database, Error};
 use http_api::{
     ApiError, Body, Id, IdempotentBody, IfMatch, Input, List, ListQuery, StoredResponse, Told,
 };
@@ -22,9 +22,17 @@ pub(crate) async fn list<R: Resource>(
     State(database): State<Database>,
     query: ListQuery<ListRows<R>>,
 ) -> Result<List<Row<R>>, ApiError> {
-    let page = database
-        .one(|db| queries::list::<R>(db, &query.filters, query.window()))
-        .await?;
+    let (sent, window) = (&query.filters, query.window());
+    let page = match (R::searched(sent), sent.text("q")) {
+        (Some(log), Some(text)) => {
+            let search = |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
+            database.read(search).await?
+        }
+        _ => {
+            let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
+            database.one(list).await?
+        }
+    };
     Ok(query.answer(page))
 }
 

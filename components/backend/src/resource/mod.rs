@@ -14,6 +14,7 @@ mod telling;
 
 use std::marker::PhantomData;
 
+use database::log_blocks::Log;
 use database::{Access, Condition, Connection, Error, List, Value};
 use domain::Timestamp;
 use http_api::telling::ToldColumn;
@@ -221,6 +222,11 @@ pub(crate) trait Resource: Send + Sync + 'static {
     /// The alternatives of a list that is narrowed by these conditions and what else was sent.
     fn alternatives(_: &Input, conditions: Vec<Condition>) -> Vec<Vec<Condition>> {
         vec![conditions]
+    }
+
+    /// The log whose index of texts serves such a list, where it has a `q`.
+    fn searched(_: &Input) -> Option<Log> {
+        None
     }
 
     /// How SQLite comes to the rows of such a list.

@@ -1,6 +1,8 @@
 //! The SQL of a resource, made from its declaration. Only names that stand in the source go into it; what a client sent
 //! goes in as parameters.
 
+use database::log_blocks::Log;
+use database::log_search::Search;
 use database::{Condition, Connection, Error, Select, Value, Window};
 use domain::{Timestamp, new_id, words};
 use http_api::{ApiError, Input, PageOf};
@@ -57,9 +59,22 @@ pub(crate) fn list<R: Resource>(
     window: Window<'_>,
 ) -> Result<PageOf<Row<R>>, Error> {
     let declaration = R::DECLARATION;
+    let select = Select {
+        whole: &declaration.select(),
+        shortened: &declaration.select_shortened(),
+    };
+    let alternatives = R::alternatives(sent, conditions::<R>(sent));
+    let page = declaration
+        .list
+        .page(db, select, R::access(sent), &alternatives, window)?;
+    PageOf::new(page, |row, json| declaration.tell(row, json))
+}
+
+/// What the filters that were sent say.
+fn conditions<R: Resource>(sent: &Input) -> Vec<Condition> {
     let way = R::NARROWEST.iter().find(|name| sent.get(name).is_some());
     let filters = R::DECLARATION.filters.iter();
-    let conditions = filters
+    filters
         .filter_map(|filter| {
             let name = filter.field.name;
             let condition = Condition::new(filter.condition?, sent.get(name)?.clone());
@@ -70,15 +85,31 @@ pub(crate) fn list<R: Resource>(
                 condition
             })
         })
-        .collect();
-    let alternatives = R::alternatives(sent, conditions);
-    let select = Select {
-        whole: &declaration.select(),
-        shortened: &declaration.select_shortened(),
+        .collect()
+}
+
+/// A page of a log's list that is searched for a text. In a transaction.
+pub(crate) fn search<R: Resource>(
+    db: &dyn Connection,
+    log: Log,
+    text: &str,
+    sent: &Input,
+    window: Window<'_>,
+) -> Result<PageOf<Row<R>>, Error> {
+    let declaration = R::DECLARATION;
+    let conditions = conditions::<R>(sent);
+    let search = Search {
+        log,
+        list: declaration.list,
+        select: Select {
+            whole: &declaration.select(),
+            shortened: &declaration.select_shortened(),
+        },
+        text,
+        alternatives: R::alternatives(sent, conditions.clone()),
+        conditions,
     };
-    let page = declaration
-        .list
-        .page(db, select, R::access(sent), &alternatives, window)?;
+    let page = search.page(db, window)?;
     PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
