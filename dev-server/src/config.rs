@@ -61,7 +61,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "API_TOKEN",
         default: "",
-        help: "the token that a client needs under /api, for /metrics and for the feed; without one, everything is open",
+        help: "the token that a client needs under /api and /v1, for /metrics and for the feed; without one, everything is open",
     },
     Variable {
         name: "API_READ_TOKEN",

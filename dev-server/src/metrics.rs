@@ -36,7 +36,7 @@ const LAGS: &[f64] = &[
 /// The classes of statuses.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// What paths belong together: those that begin so, the first that does.
-const GROUPS: [(&str, &str); 17] = [
+const GROUPS: [(&str, &str); 18] = [
     ("/api/agents", "agents"),
     ("/api/runtime/agents", "runtime/agents"),
     ("/api/runtime/prompts", "runtime/prompts"),
@@ -47,6 +47,7 @@ const GROUPS: [(&str, &str); 17] = [
     ("/api/runtime/sessions", "runtime/sessions"),
     ("/api/runtime/stats", "runtime/stats"),
     ("/api/runtime/events", "runtime/events"),
+    ("/v1", "ingest"),
     ("/ws/agent-status", "feed"),
     ("/dashboard", "pages"),
     ("/docs", "pages"),

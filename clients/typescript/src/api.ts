@@ -427,6 +427,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes log records by OTLP */
+        post: operations["post_v1_logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes spans by OTLP */
+        post: operations["post_v1_traces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -766,6 +800,7 @@ export interface components {
          *       "error_message": null,
          *       "id": "01a2069e-1c5e-7d10-9a0b-7d6f0c2b9f11",
          *       "latency_ms": 2000,
+         *       "metadata": null,
          *       "model_used": "claude-opus-4-5",
          *       "prompt_name": null,
          *       "prompt_text": "Plan it",
@@ -794,6 +829,8 @@ export interface components {
             id: string;
             /** @description How many milliseconds it took. */
             latency_ms: number | null;
+            /** @description What else is known of it. */
+            metadata: unknown;
             /** @description The model that answered. */
             model_used: string | null;
             /** @description What the prompt is called. */
@@ -2543,6 +2580,8 @@ export interface operations {
                     error_message?: string | null;
                     /** @description How many milliseconds it took. */
                     latency_ms?: number | null;
+                    /** @description What else is known of it. */
+                    metadata?: Record<string, never> | null;
                     /** @description The model that answered. */
                     model_used?: string | null;
                     /** @description What the prompt is called. */
@@ -2651,6 +2690,8 @@ export interface operations {
                     error_message?: string | null;
                     /** @description How many milliseconds it took. */
                     latency_ms?: number | null;
+                    /** @description What else is known of it. */
+                    metadata?: Record<string, never> | null;
                     /** @description The model that answered. */
                     model_used?: string | null;
                     /** @description What the prompt is called. */
@@ -3176,6 +3217,216 @@ export interface operations {
                 };
             };
             401: components["responses"]["401"];
+        };
+    };
+    post_v1_logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `ExportLogsServiceRequest` of OTLP 1, in gzip or plain. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "resourceLogs": [
+                 *         {
+                 *           "scopeLogs": [
+                 *             {
+                 *               "logRecords": [
+                 *                 {
+                 *                   "body": {
+                 *                     "stringValue": "half way"
+                 *                   },
+                 *                   "severityNumber": 9,
+                 *                   "spanId": "eee19b7ec3c1b174",
+                 *                   "timeUnixNano": "1770285660000000000",
+                 *                   "traceId": "5b8efff798038103d269b633813fc60c"
+                 *                 }
+                 *               ]
+                 *             }
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": Record<string, never>;
+                "application/x-protobuf": string;
+            };
+        };
+        responses: {
+            /** @description `ExportLogsServiceResponse` in the request's encoding: it is stored, but for what `partialSuccess` tells. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        partialSuccess?: {
+                            /** @description Why, of the first one. */
+                            errorMessage?: string;
+                            /** @description How many were left out. */
+                            rejectedLogRecords?: string;
+                        };
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description The body could not be read. A `google.rpc.Status` in the request's encoding. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The body is larger than `MAX_BODY_BYTES`. A `google.rpc.Status` in the request's encoding. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description The body is declared as something else, or packed in another way than by gzip. A `google.rpc.Status` in the request's encoding. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            503: components["responses"]["503"];
+        };
+    };
+    post_v1_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `ExportTraceServiceRequest` of OTLP 1, in gzip or plain. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "resourceSpans": [
+                 *         {
+                 *           "scopeSpans": [
+                 *             {
+                 *               "spans": [
+                 *                 {
+                 *                   "attributes": [
+                 *                     {
+                 *                       "key": "gen_ai.operation.name",
+                 *                       "value": {
+                 *                         "stringValue": "chat"
+                 *                       }
+                 *                     },
+                 *                     {
+                 *                       "key": "gen_ai.usage.input_tokens",
+                 *                       "value": {
+                 *                         "intValue": "1200"
+                 *                       }
+                 *                     }
+                 *                   ],
+                 *                   "endTimeUnixNano": "1770285662000000000",
+                 *                   "name": "chat m-1",
+                 *                   "spanId": "eee19b7ec3c1b174",
+                 *                   "startTimeUnixNano": "1770285660000000000",
+                 *                   "traceId": "5b8efff798038103d269b633813fc60c"
+                 *                 }
+                 *               ]
+                 *             }
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": Record<string, never>;
+                "application/x-protobuf": string;
+            };
+        };
+        responses: {
+            /** @description `ExportTraceServiceResponse` in the request's encoding: it is stored, but for what `partialSuccess` tells. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        partialSuccess?: {
+                            /** @description Why, of the first one. */
+                            errorMessage?: string;
+                            /** @description How many were left out. */
+                            rejectedSpans?: string;
+                        };
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description The body could not be read. A `google.rpc.Status` in the request's encoding. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The body is larger than `MAX_BODY_BYTES`. A `google.rpc.Status` in the request's encoding. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            /** @description The body is declared as something else, or packed in another way than by gzip. A `google.rpc.Status` in the request's encoding. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code?: number;
+                        message?: string;
+                    };
+                    "application/x-protobuf": string;
+                };
+            };
+            503: components["responses"]["503"];
         };
     };
 }

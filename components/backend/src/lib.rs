@@ -10,6 +10,7 @@ pub mod agents;
 mod counts;
 mod events;
 pub mod health;
+pub mod ingest;
 mod logs;
 mod messages;
 mod metrics;
@@ -38,7 +39,7 @@ pub struct Group {
 }
 
 /// All groups.
-pub const GROUPS: [Group; 4] = [
+pub const GROUPS: [Group; 5] = [
     Group {
         name: "agents",
         routes: agents::routes,
@@ -46,6 +47,10 @@ pub const GROUPS: [Group; 4] = [
     Group {
         name: "runtime",
         routes: runtime::routes,
+    },
+    Group {
+        name: "ingest",
+        routes: ingest::routes,
     },
     Group {
         name: "health",

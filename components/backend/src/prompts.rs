@@ -129,6 +129,15 @@ impl Resource for Prompt {
                 .nullable()
                 .given(Create::Optional)
                 .changed(),
+            Column::new(
+                "metadata",
+                Kind::Object,
+                "What else is known of it.",
+                "null",
+            )
+            .nullable()
+            .given(Create::Optional)
+            .changed(),
         ],
         filters: &[
             OF_AGENT,

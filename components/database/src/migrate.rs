@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0011_maintenance_lease.sql"),
     include_str!("../../../sql/0012_what_was_before.sql"),
     include_str!("../../../sql/0013_text_search.sql"),
+    include_str!("../../../sql/0014_otlp.sql"),
 ];
 
 /// The version of a database that has them all.

@@ -5,3 +5,11 @@
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
+
+/// An id that follows from these bytes: a UUID of version 8 in lower case.
+#[must_use]
+pub fn id_of(bytes: [u8; 16]) -> String {
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .to_string()
+}

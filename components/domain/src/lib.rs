@@ -8,7 +8,7 @@ mod log;
 mod time;
 pub mod words;
 
-pub use id::new_id;
+pub use id::{id_of, new_id};
 pub use json::{Json, is_readable, is_texts, look_through, with_whole_characters};
 pub use log::warn;
 pub use time::Timestamp;

@@ -1,5 +1,8 @@
 //! Points in time.
 
+use std::time::{Duration, SystemTime};
+
+use humantime::format_rfc3339_millis;
 use jiff::civil::{Date, DateTime};
 use serde::{Serialize, Serializer};
 
@@ -30,6 +33,18 @@ impl Timestamp {
             Some(zoned.timestamp())
         })?;
         Some(Self(format(instant)))
+    }
+
+    /// The time so many nanoseconds after 1970, cut to the millisecond.
+    #[must_use]
+    pub fn of_nanoseconds(nanoseconds: u64) -> Self {
+        Self::of_system(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds))
+    }
+
+    /// A time of the system's clock, cut to the millisecond.
+    #[must_use]
+    pub fn of_system(time: SystemTime) -> Self {
+        Self(format_rfc3339_millis(time).to_string())
     }
 
     /// The time that SQLite's `datetime` writes as `2026-02-05 10:00:00`, read as SQLite reads it: the 31st of a month that
@@ -168,6 +183,14 @@ mod tests {
         ] {
             assert_eq!(parsed(text).as_deref(), Some(time), "{text}");
         }
+    }
+
+    #[test]
+    fn nanoseconds_are_cut_to_the_millisecond() {
+        let of = |nanoseconds| Timestamp::of_nanoseconds(nanoseconds).into_text();
+        assert_eq!(of(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(of(1_770_285_600_123_999_999), "2026-02-05T10:00:00.123Z");
+        assert_eq!(of(u64::MAX), "2554-07-21T23:34:33.709Z");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::{ApiError, Hosts, cors};
 
 /// Where a token is needed: these paths and all that is below them.
-const GUARDED: [&str; 3] = ["/api", "/ws", "/metrics"];
+const GUARDED: [&str; 4] = ["/api", "/v1", "/ws", "/metrics"];
 
 /// The tokens that let a client in. Without any, everyone is.
 #[derive(Clone, Debug, Default)]
@@ -215,6 +215,7 @@ mod tests {
             "/api/nowhere",
             "/ws/agent-status",
             "/metrics",
+            "/v1/traces",
         ] {
             assert!(guards(path), "{path}");
         }
@@ -224,6 +225,7 @@ mod tests {
             "*",
             "/health",
             "/apis",
+            "/v1x",
             "/metrics.txt",
             "/API/agents",
             "//api/agents",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::page::PAGE;
 use crate::{
     ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListQuery,
-    Listed, Presence, Query, StoredResponse, Told, Unavailable,
+    Listed, Presence, Query, RawBody, StoredResponse, Told, Unavailable,
 };
 
 fn schema(value: Value) -> Schema {
@@ -97,6 +97,9 @@ impl<T: FromBody> OperationInput for Body<T> {
         body::<T>(ctx, operation);
     }
 }
+
+/// What it takes only its handler knows; the document says it (see its test).
+impl OperationInput for RawBody {}
 
 impl<T: FromBody> OperationInput for IdempotentBody<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {

@@ -45,6 +45,12 @@ pub enum ApiError {
     /// 415: the body is not declared as JSON.
     #[error("The body must be JSON: set Content-Type: application/json")]
     NotJson,
+    /// 400: the body is no request of its protocol.
+    #[error("The body could not be read: {0}")]
+    Malformed(String),
+    /// 415: the body is not declared as OTLP.
+    #[error("The body must be OTLP: set Content-Type: application/x-protobuf or application/json")]
+    NotOtlp,
     /// 415: the body is encoded in a way that we do not decode.
     #[error("The body's Content-Encoding {0:?} is not taken: send gzip or none")]
     UnknownEncoding(String),
@@ -69,6 +75,16 @@ impl ApiError {
     #[must_use]
     pub fn unknown(what: &str, id: &str) -> Self {
         Self::NotFound(format!("{what} {id} not found"))
+    }
+
+    /// What a client is told.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Database(error @ Error::NewerSchema { .. }) => error.to_string(),
+            Self::Database(error) => of_database(error).1.to_owned(),
+            other => other.to_string(),
+        }
     }
 
     fn challenge(&self, challenge: &'static str) -> Response {
@@ -183,7 +199,7 @@ fn of_database(error: &Error) -> (StatusCode, &'static str, Option<&'static str>
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::Incomplete | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NoToken => return self.challenge("Bearer"),
             Self::WrongToken => return self.challenge("Bearer error=\"invalid_token\""),
             Self::ReadOnly => StatusCode::FORBIDDEN,
@@ -192,7 +208,7 @@ impl IntoResponse for ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotJson | Self::NotOtlp => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnknownEncoding(_) => {
                 let detail = self.to_string();
                 let taken = [(header::ACCEPT_ENCODING, "gzip")];
@@ -206,11 +222,8 @@ impl IntoResponse for ApiError {
             }
             Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Database(error) => {
-                let (status, sentence, retry_after) = of_database(error);
-                let detail = match error {
-                    Error::NewerSchema { .. } => error.to_string(),
-                    _ => sentence.to_owned(),
-                };
+                let (status, _, retry_after) = of_database(error);
+                let detail = self.sentence();
                 let mut response = (status, Json(Detail { detail })).into_response();
                 if let Some(seconds) = retry_after {
                     response

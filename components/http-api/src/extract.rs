@@ -1,5 +1,6 @@
 //! What handlers take from a request.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -66,16 +67,66 @@ impl<T: FromBody, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// The body of another protocol, as its handler reads it: unpacked, and no larger than is taken.
+pub struct RawBody {
+    /// What it is declared as, without parameters, in lower case.
+    pub media_type: String,
+    /// The bytes, or why there are none.
+    pub bytes: Result<Vec<u8>, ApiError>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let declared = request.headers().get(header::CONTENT_TYPE);
+        let declared = declared.and_then(|value| value.to_str().ok());
+        let essence = declared.and_then(|value| value.split(';').next());
+        Ok(Self {
+            media_type: essence.unwrap_or_default().trim().to_ascii_lowercase(),
+            bytes: received(request).await.and_then(Received::unpacked),
+        })
+    }
+}
+
 /// Reads the bytes of a body that is declared as JSON. Where it is `optional` and there is none, gives those of `{}`.
 pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, ApiError> {
-    let limit = request
-        .extensions()
-        .get()
-        .map_or(usize::MAX, |BodyLimit(limit)| *limit);
     let declared_json = is_json(request.headers());
     if !declared_json && !optional {
         return Err(ApiError::NotJson);
     }
+    let received = received(request).await?;
+    if optional && received.bytes.is_empty() {
+        return Ok(b"{}".to_vec());
+    }
+    if !declared_json {
+        return Err(ApiError::NotJson);
+    }
+    Ok(domain::with_whole_characters(received.unpacked()?))
+}
+
+/// A body as it came.
+struct Received {
+    bytes: Vec<u8>,
+    is_gzip: bool,
+    limit: usize,
+}
+
+impl Received {
+    fn unpacked(self) -> Result<Vec<u8>, ApiError> {
+        if self.is_gzip {
+            gzip::unpack(&self.bytes, self.limit)
+        } else {
+            Ok(self.bytes)
+        }
+    }
+}
+
+async fn received(request: Request) -> Result<Received, ApiError> {
+    let limit = request
+        .extensions()
+        .get()
+        .map_or(usize::MAX, |BodyLimit(limit)| *limit);
     let is_gzip = gzip::is_gzip(request.headers())?;
     let declared = request
         .headers()
@@ -102,16 +153,11 @@ pub(crate) async fn read(request: Request, optional: bool) -> Result<Vec<u8>, Ap
     if length > limit {
         return Err(ApiError::TooLarge { limit });
     }
-    if optional && bytes.is_empty() {
-        return Ok(b"{}".to_vec());
-    }
-    if !declared_json {
-        return Err(ApiError::NotJson);
-    }
-    if is_gzip {
-        bytes = gzip::unpack(&bytes, limit)?;
-    }
-    Ok(domain::with_whole_characters(bytes))
+    Ok(Received {
+        bytes,
+        is_gzip,
+        limit,
+    })
 }
 
 /// A body without a declared type is refused too: a browser sends one to any site without asking that site first

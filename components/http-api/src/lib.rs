@@ -31,7 +31,7 @@ use axum::response::{IntoResponse as _, Response};
 pub use auth::{Admission, Tokens, bearer};
 pub use cors::Origins;
 pub use error::{ApiError, Cause, FieldError, Location, Unavailable, internal_error};
-pub use extract::{Body, DRAINED, FromBody, Id, Query};
+pub use extract::{Body, DRAINED, FromBody, Id, Query, RawBody};
 pub use fields::{Declared, Field, Input, Presence, Reader};
 pub use hosts::Hosts;
 pub use idempotency::{IdempotentBody, StoredResponse};

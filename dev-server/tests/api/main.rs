@@ -18,6 +18,7 @@ mod cursors;
 mod health;
 mod hosts;
 mod idempotency;
+mod ingest;
 mod large;
 mod locks;
 mod memory;

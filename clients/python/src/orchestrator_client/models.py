@@ -861,6 +861,10 @@ class PostRuntimePromptsRequest(TypedDict):
     """
     How many milliseconds it took.
     """
+    metadata: NotRequired[dict[str, Any] | None]
+    """
+    What else is known of it.
+    """
     model_used: NotRequired[str | None]
     """
     The model that answered.
@@ -907,6 +911,10 @@ class PatchRuntimePromptsIdRequest(TypedDict):
     latency_ms: NotRequired[int | None]
     """
     How many milliseconds it took.
+    """
+    metadata: NotRequired[dict[str, Any] | None]
+    """
+    What else is known of it.
     """
     model_used: NotRequired[str | None]
     """
@@ -1129,6 +1137,54 @@ class PatchRuntimeWorkflowsIdRequest(TypedDict):
     """
 
 
+class PostV1LogsRequest(TypedDict):
+    pass
+
+
+class PartialSuccess(TypedDict):
+    errorMessage: NotRequired[str]
+    """
+    Why, of the first one.
+    """
+    rejectedLogRecords: NotRequired[str]
+    """
+    How many were left out.
+    """
+
+
+class PostV1LogsResponse(TypedDict):
+    partialSuccess: NotRequired[PartialSuccess]
+
+
+class PostV1LogsResponse1(TypedDict):
+    code: NotRequired[int]
+    message: NotRequired[str]
+
+
+class PostV1TracesRequest(TypedDict):
+    pass
+
+
+class PartialSuccess1(TypedDict):
+    errorMessage: NotRequired[str]
+    """
+    Why, of the first one.
+    """
+    rejectedSpans: NotRequired[str]
+    """
+    How many were left out.
+    """
+
+
+class PostV1TracesResponse(TypedDict):
+    partialSuccess: NotRequired[PartialSuccess1]
+
+
+class PostV1TracesResponse1(TypedDict):
+    code: NotRequired[int]
+    message: NotRequired[str]
+
+
 class Health(TypedDict):
     blocked_for_seconds: NotRequired[int | None]
     """
@@ -1282,6 +1338,10 @@ class Prompt(TypedDict):
     latency_ms: int | None
     """
     How many milliseconds it took.
+    """
+    metadata: Any
+    """
+    What else is known of it.
     """
     model_used: str | None
     """

@@ -5,7 +5,7 @@ use aide::openapi::OpenApi;
 use serde_json::{Map, Value, json};
 
 /// What a body may look like, by operation. What answers look like is in `answers.json`, by the name of the schema.
-const EXAMPLES: [(&str, &str); 17] = [
+const EXAMPLES: [(&str, &str); 19] = [
     (
         "post /api/agents",
         r#"{"name": "Planner", "agent_type": "planner", "description": "Plans the work", "default_model": "claude-opus-4-5", "metadata": {"team": "core"}}"#,
@@ -62,6 +62,14 @@ const EXAMPLES: [(&str, &str); 17] = [
         "post /api/runtime/agents/{id}/messages/ack",
         r#"{"up_to": 17}"#,
     ),
+    (
+        "post /v1/traces",
+        r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "chat m-1", "startTimeUnixNano": "1770285660000000000", "endTimeUnixNano": "1770285662000000000", "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}, {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "1200"}}]}]}]}]}"#,
+    ),
+    (
+        "post /v1/logs",
+        r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1770285660000000000", "severityNumber": 9, "body": {"stringValue": "half way"}, "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}]}]}]}"#,
+    ),
     // Parameters.
     ("since", r#""2026-02-05T10:00:00Z""#),
     ("until", r#""2026-02-06T10:00:00Z""#),
@@ -80,6 +88,8 @@ pub(crate) fn document() -> Value {
     describe_answers();
     let _ = backend::runtime::table().finish_api(&mut api);
     describe_answers();
+    let _ = backend::ingest::table().finish_api(&mut api);
+    describe_answers();
     let _ = backend::health::table().finish_api(&mut api);
     let mut document = serde_json::to_value(api).expect("a document");
     document["info"] = json!({
@@ -92,6 +102,7 @@ pub(crate) fn document() -> Value {
     document["tags"] = json!([
         {"name": "agents", "description": "Definitions, which running agents are started from."},
         {"name": "runtime", "description": "Running agents, their prompts and logs, workflows, messages, and the questions about them."},
+        {"name": "ingest", "description": "What tools that know nothing of this service report by OTLP over HTTP."},
         {"name": "health", "description": "Whether the service is up, and what it counts."},
     ]);
     let paths = document["paths"].as_object_mut().expect("paths");
@@ -138,8 +149,13 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         .split('/')
         .next()
         .unwrap_or_default();
-    let guarded = path.starts_with("/api/");
-    let tag = if guarded { group } else { "health" };
+    let is_otlp = path.starts_with("/v1/");
+    let guarded = path.starts_with("/api/") || is_otlp;
+    let tag = match guarded {
+        true if is_otlp => "ingest",
+        true => group,
+        false => "health",
+    };
     operation["tags"] = json!([tag]);
     operation["operationId"] = operation_id(path, method).into();
     let has_token = guarded || path == "/metrics";
@@ -192,6 +208,9 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         let reference = format!("#/components/responses/{status}");
         operation["responses"][status.to_string()] = json!({"$ref": reference});
     }
+    if is_otlp {
+        finish_otlp(path, operation);
+    }
     finish_parameters(operation);
     let key = format!("{method} {path}");
     if let Some((_, example)) = EXAMPLES.iter().find(|(known, _)| *known == key) {
@@ -210,6 +229,11 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         responses.remove("201");
         responses.insert("200".to_owned(), answer);
     }
+    finish_texts(path, operation);
+}
+
+/// Says of what is answered that is no JSON.
+fn finish_texts(path: &str, operation: &mut Value) {
     if path.ends_with("/events") {
         let header = json!({
             "name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
@@ -230,6 +254,61 @@ fn finish(path: &str, method: &str, operation: &mut Value) {
         operation["responses"]["200"] = json!({
             "description": "Text in the exposition format of Prometheus. The dev-server adds what it knows of its own process.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
+        });
+    }
+}
+
+/// Adds what OTLP says of itself: bodies in two encodings, and errors of its own.
+fn finish_otlp(path: &str, operation: &mut Value) {
+    let (request, response, rejected) = match path {
+        "/v1/traces" => (
+            "ExportTraceServiceRequest",
+            "ExportTraceServiceResponse",
+            "rejectedSpans",
+        ),
+        _ => (
+            "ExportLogsServiceRequest",
+            "ExportLogsServiceResponse",
+            "rejectedLogRecords",
+        ),
+    };
+    let both = |json_schema: Value| {
+        json!({
+            "application/json": {"schema": json_schema},
+            "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+        })
+    };
+    operation["requestBody"] = json!({
+        "description": format!("`{request}` of OTLP 1, in gzip or plain."),
+        "required": true,
+        "content": both(json!({"type": "object"})),
+    });
+    let partial = json!({
+        "type": "object",
+        "properties": {
+            rejected: {"type": "string", "description": "How many were left out."},
+            "errorMessage": {"type": "string", "description": "Why, of the first one."},
+        },
+    });
+    operation["responses"]["200"] = json!({
+        "description": format!("`{response}` in the request's encoding: it is stored, but for what `partialSuccess` tells."),
+        "content": both(json!({"type": "object", "properties": {"partialSuccess": partial}})),
+    });
+    let status = json!({
+        "type": "object",
+        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+    });
+    for (code, description) in [
+        ("400", "The body could not be read."),
+        ("413", "The body is larger than `MAX_BODY_BYTES`."),
+        (
+            "415",
+            "The body is declared as something else, or packed in another way than by gzip.",
+        ),
+    ] {
+        operation["responses"][code] = json!({
+            "description": format!("{description} A `google.rpc.Status` in the request's encoding."),
+            "content": both(status.clone()),
         });
     }
 }

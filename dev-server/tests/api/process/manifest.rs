@@ -34,6 +34,7 @@ fn every_component_is_built_and_has_a_route() {
     let expected = [
         ("/api/agents/...", "agents"),
         ("/api/runtime/...", "runtime"),
+        ("/v1/...", "ingest"),
         ("/dashboard/...", "web"),
         ("/docs/...", "web"),
         ("/redoc/...", "web"),

@@ -1,0 +1,79 @@
+//! Stores spans: what they are, and who they belong to.
+
+use database::{Connection, Error};
+use otlp::{Is, Span};
+
+use super::agents::{self, AgentRow};
+use super::arrival::Arrival;
+use super::tree::Above;
+use super::{handing_on, items, rows};
+
+/// Stores spans, those that were not stored before. Gives how many could not be, as somebody has deleted their agent. Inside a
+/// transaction.
+pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error> {
+    let arrival = Arrival::of(db, spans)?;
+    if arrival.new.is_empty() {
+        return Ok(0);
+    }
+    let log_ids = rows::log_ids(db, &arrival.new)?;
+    items::insert(db, &arrival, &log_ids)?;
+    items::name_sessions(db, &arrival.new)?;
+
+    let needed = arrival.needed();
+    let standing = items::stand_in(db, &needed)?;
+    let standing = standing.iter().map(|stands| {
+        let (needed, told) = (&needed[stands.id.as_str()], stands.told.as_ref());
+        AgentRow {
+            id: &stands.id,
+            name: &stands.name,
+            trace_id: &needed.trace_id,
+            session: stands.session.as_deref(),
+            parent: None,
+            context: told.and_then(|told| told.context.as_deref()),
+            metadata: told.map(|told| &*told.metadata),
+            started_at: told.map_or(&needed.started_at, |told| &told.started_at),
+            ended_at: told.map(|told| &*told.ended_at),
+            error: told.and_then(|told| told.error.as_deref()),
+        }
+    });
+    let ended = arrival.new.iter().filter_map(|span| {
+        let Is::Agent(told) = &span.is else {
+            return None;
+        };
+        let place = arrival.place(span);
+        let is_child = place.above == Above::Agent && !arrival.lost.contains(&place.owner);
+        Some(AgentRow {
+            id: &span.id,
+            name: &span.naming[1..],
+            trace_id: &span.trace_id,
+            session: span.session.as_deref(),
+            parent: is_child.then_some(&*place.owner),
+            context: told.context.as_deref(),
+            metadata: Some(&told.metadata),
+            started_at: &span.started_at,
+            ended_at: Some(&span.ended_at),
+            error: span.error.as_deref(),
+        })
+    });
+    let agents: Vec<AgentRow<'_>> = standing.chain(ended).collect();
+    let missing = arrival.missing.keys().map(String::as_str);
+    let unused = agents::definitions_of(db, &agents, missing)?;
+    agents::define(db, &agents)?;
+    agents::upsert(db, &agents)?;
+
+    handing_on::hand_on(db, &arrival)?;
+    rows::insert_prompts(db, &arrival)?;
+    rows::insert_calls(db, &arrival, &log_ids)?;
+    let were_none = |span: &&&Span| {
+        arrival.missing.contains_key(&span.id)
+            && arrival.place(span).owner != span.id
+            && !matches!(span.is, Is::Agent(_))
+    };
+    let gone = arrival.new.iter().filter(were_none);
+    let gone: Vec<&str> = gone.map(|span| &*span.id).collect();
+    agents::take_away(db, &gone, &unused)?;
+    items::sweep(db, arrival.new.len())?;
+    let is_row = |span: &&Span| matches!(span.is, Is::Prompt(_) | Is::Call(_));
+    let all = arrival.new.iter().copied().filter(is_row).count();
+    Ok(all - arrival.taken().filter(is_row).count())
+}
