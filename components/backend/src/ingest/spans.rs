@@ -59,11 +59,16 @@ pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error>
     let missing = arrival.missing.keys().map(String::as_str);
     let unused = agents::definitions_of(db, &agents, missing)?;
     agents::define(db, &agents)?;
+    let is_first = may_come_first(db);
+    if is_first {
+        rows::insert_prompts(db, &arrival)?;
+    }
     agents::upsert(db, &agents)?;
-
-    handing_on::hand_on(db, &arrival)?;
-    rows::insert_prompts(db, &arrival)?;
+    if !is_first {
+        rows::insert_prompts(db, &arrival)?;
+    }
     rows::insert_calls(db, &arrival, &log_ids)?;
+    handing_on::hand_on(db, &arrival)?;
     let were_none = |span: &&&Span| {
         arrival.missing.contains_key(&span.id)
             && arrival.place(span).owner != span.id
@@ -76,4 +81,13 @@ pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error>
     let is_row = |span: &&Span| matches!(span.is, Is::Prompt(_) | Is::Call(_));
     let all = arrival.new.iter().copied().filter(is_row).count();
     Ok(all - arrival.taken().filter(is_row).count())
+}
+
+/// Whether prompts may be stored before their agents: then an agent that is new is told once, with the sums of its prompts, and
+/// not once more for each of them. Not every server lets that be said.
+fn may_come_first(db: &dyn Connection) -> bool {
+    let said = db.execute("PRAGMA defer_foreign_keys = ON", &[]);
+    let asked = said.and_then(|_| db.execute("PRAGMA defer_foreign_keys", &[]));
+    let answer = asked.ok().and_then(|rows| rows.into_iter().next());
+    answer.is_some_and(|mut row| row.integer("defer_foreign_keys") == Ok(1))
 }
