@@ -1,7 +1,7 @@
 # The developer's front door. Each target does its own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev build components test test-clients lint lint-board bench soak schemathesis up migrate clean install-backend setup-db dev-backend
+.PHONY: help setup dev build components test test-clients test-ingest lint lint-board bench soak schemathesis up migrate clean install-backend setup-db dev-backend
 
 CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
@@ -41,6 +41,15 @@ test-clients: $(ORCHESTRATOR) target/clients/python/ready clients/typescript/nod
 # One that `make test` has built will do: with other features of what it is made of, all that would be built again.
 $(ORCHESTRATOR):
 	$(MAKE) build
+
+test-ingest: $(ORCHESTRATOR) target/ingest/ready ## Run agents of real frameworks and see what their exporters tell the real server
+	cd dev-server/tests/ingest && $(CURDIR)/target/ingest/bin/pytest -p no:cacheprovider
+
+# The exporters and frameworks that it takes.
+target/ingest/ready: dev-server/tests/ingest/requirements.txt
+	python3 -m venv --clear target/ingest
+	target/ingest/bin/pip install --quiet --require-hashes --requirement $<
+	touch $@
 
 # The tools and libraries of the Python client.
 target/clients/python/ready: clients/python/requirements-dev.txt

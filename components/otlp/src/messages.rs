@@ -39,8 +39,24 @@ pub(crate) fn task(messages: &Value) -> String {
         let role = message.get("role").or_else(|| message.get("type"));
         role.and_then(Value::as_str)
             .is_some_and(|role| role == "user" || role == "human")
+            && !is_result(message)
     });
     of_user.map_or_else(|| last(messages), text)
+}
+
+/// Whether a message has nothing but what tools gave, which some say is the user's.
+fn is_result(message: &Value) -> bool {
+    let parts = message.get("parts").or_else(|| message.get("content"));
+    let Some(parts) = parts
+        .and_then(Value::as_array)
+        .filter(|parts| !parts.is_empty())
+    else {
+        return false;
+    };
+    parts.iter().all(|part| {
+        let kind = part.get("type").and_then(Value::as_str);
+        matches!(kind, Some("tool_call_response" | "tool_result"))
+    })
 }
 
 /// What is asked, where it has a member of its own.
@@ -106,5 +122,83 @@ fn text_or_json(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn messages_of_every_shape_are_text() {
+        for (messages, last_one, every) in [
+            (json!("plain"), "plain", "plain"),
+            (
+                json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]),
+                "b",
+                "a\nb",
+            ),
+            (
+                json!([{"role": "user", "parts": [{"type": "text", "content": "a"}, {"type": "text", "content": "b"}]}]),
+                "a\nb",
+                "a\nb",
+            ),
+            (
+                json!([{"role": "assistant", "parts": [{"type": "tool_call", "name": "f", "arguments": {"x": 1}}]}]),
+                "f({\"x\":1})",
+                "f({\"x\":1})",
+            ),
+            (
+                json!([{"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}]),
+                "f({})",
+                "f({})",
+            ),
+            (
+                json!([{"role": "user", "parts": [{"type": "tool_call_response", "response": "sunny"}]}]),
+                "sunny",
+                "sunny",
+            ),
+            (
+                json!({"messages": [[{"role": "user", "content": "a"}]]}),
+                "a",
+                "a",
+            ),
+            (
+                json!([{"role": "assistant", "content": [{"type": "text", "text": "a"}]}]),
+                "a",
+                "a",
+            ),
+            (json!([]), "", ""),
+            (json!(17), "17", "17"),
+        ] {
+            assert_eq!(last(&messages), last_one, "{messages}");
+            assert_eq!(all(&messages), every, "{messages}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_what_the_user_asked_last() {
+        for (messages, asked) in [
+            (
+                json!([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]),
+                "a",
+            ),
+            (
+                json!([{"role": "user", "parts": [{"type": "text", "content": "a"}]},
+                {"role": "user", "parts": [{"type": "tool_call_response", "result": "b"}]}]),
+                "a",
+            ),
+            (json!({"messages": [["user", "a"]]}), "user\na"),
+            (json!({"input": "a", "chat_history": []}), "a"),
+            (
+                json!([{"type": "human", "content": "a"}, {"type": "ai", "content": "b"}]),
+                "a",
+            ),
+            (json!("a"), "a"),
+        ] {
+            assert_eq!(task(&messages), asked, "{messages}");
+        }
     }
 }

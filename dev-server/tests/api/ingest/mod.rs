@@ -3,5 +3,6 @@
 mod bodies;
 mod logs;
 mod order;
+mod recorded;
 mod support;
 mod traces;
