@@ -307,3 +307,81 @@ impl<'a> Said<'a> {
         texts.into_iter().map(|(_, text)| text).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::AnyValue;
+
+    /// `docs/ingest.md` has this table, with what each row is in the words of its documentation.
+    #[test]
+    fn the_document_has_the_table() {
+        let document = include_str!("../../../docs/ingest.md");
+        let rows: Vec<&str> = document
+            .lines()
+            .skip_while(|line| !line.starts_with("| what it tells"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        assert_eq!(rows.len(), ATTRIBUTES.len());
+        for (row, (meaning, names)) in rows.into_iter().zip(ATTRIBUTES) {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let end = format!("| {} |", names.join(", "));
+            assert!(row.ends_with(&end), "{meaning:?}: {end}");
+        }
+    }
+
+    fn attribute(key: &str, text: &str) -> KeyValue {
+        let value = Some(Value::Text(text.to_owned()));
+        KeyValue {
+            key: key.to_owned(),
+            value: Some(AnyValue { value }),
+        }
+    }
+
+    #[test]
+    fn numbered_messages_come_in_their_order() {
+        let attributes = [
+            attribute("llm.input_messages.10.message.content", "last"),
+            attribute("llm.input_messages.2.message.content", "second"),
+            attribute("llm.input_messages.0.message.role", "user"),
+            attribute(
+                "llm.input_messages.0.message.contents.0.message_content.text",
+                "first",
+            ),
+            attribute(
+                "llm.input_messages.3.message.tool_calls.0.tool_call.function.name",
+                "add",
+            ),
+            attribute(
+                "llm.input_messages.3.message.tool_calls.0.tool_call.function.arguments",
+                "{}",
+            ),
+            attribute("llm.input_messages.x.message.content", "not"),
+        ];
+        let said = Said::new(&attributes, &[]);
+        let Some(Found::Texts(texts)) = said.messages(Meaning::Input) else {
+            panic!("no texts");
+        };
+        assert_eq!(texts, ["first", "second", "add({})", "last"]);
+    }
+
+    #[test]
+    fn the_first_name_counts_and_events_are_looked_through() {
+        let attributes = [
+            attribute("gen_ai.request.model", "asked"),
+            attribute("gen_ai.response.model", "answered"),
+        ];
+        let events = [Event {
+            name: "gen_ai.content.prompt".to_owned(),
+            attributes: vec![attribute("gen_ai.prompt", "hello")],
+            ..Event::default()
+        }];
+        let said = Said::new(&attributes, &events);
+        assert_eq!(said.text(Meaning::Model), Some("answered"));
+        let Some(Found::Value(Value::Text(text))) = said.messages(Meaning::Input) else {
+            panic!("no value");
+        };
+        assert_eq!(text, "hello");
+    }
+}
