@@ -16,7 +16,7 @@ pub(super) struct Arrival<'a> {
     /// What others wait for, and has an agent already that stands for it.
     pub(super) missing: HashMap<String, Missing>,
     /// What others wait for.
-    pub(super) waited_for: HashSet<String>,
+    waited_for: HashSet<String>,
     /// The agents above that somebody has deleted.
     pub(super) lost: HashSet<String>,
 }
@@ -50,6 +50,12 @@ impl<'a> Arrival<'a> {
     /// Who is above a new span.
     pub(super) fn place(&self, span: &Span) -> &Place {
         &self.places[&*span.id]
+    }
+
+    /// Those that something waits for.
+    pub(super) fn waited_for(&self) -> impl Iterator<Item = &'a Span> {
+        let is_waited_for = |span: &&Span| self.waited_for.contains(&span.id);
+        self.new.iter().copied().filter(is_waited_for)
     }
 
     /// Those of which a row can be made, as their agent is there.

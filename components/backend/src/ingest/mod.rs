@@ -53,7 +53,12 @@ async fn traces(State(database): State<Database>, body: RawBody) -> Response {
             }
         }
         if !spans.is_empty() {
-            let lost = database.write(|db| spans::store(db, &spans)).await?;
+            let lost = loop {
+                // The spans themselves are stored in one transaction, the last one.
+                if let Some(lost) = database.write(|db| spans::store(db, &spans)).await? {
+                    break lost;
+                }
+            };
             batch.reject(lost, || "Their agent was deleted".to_owned());
         }
         Ok((batch.rejected, batch.reason))

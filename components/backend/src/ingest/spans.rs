@@ -8,16 +8,20 @@ use super::arrival::Arrival;
 use super::tree::Above;
 use super::{handing_on, items, rows};
 
-/// Stores spans, those that were not stored before. Gives how many could not be, as somebody has deleted their agent. Inside a
+/// Stores spans, those that were not stored before. Gives how many could not be, as somebody has deleted their agent; `None`
+/// where only some of what waits for them has been handed on, and there is more to do in another transaction. Inside a
 /// transaction.
-pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error> {
+pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<Option<usize>, Error> {
     let arrival = Arrival::of(db, spans)?;
     if arrival.new.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
+    let is_long = handing_on::is_long(db, &arrival)?;
     let log_ids = rows::log_ids(db, &arrival.new)?;
-    items::insert(db, &arrival, &log_ids)?;
-    items::name_sessions(db, &arrival.new)?;
+    if !is_long {
+        items::insert(db, &arrival, &log_ids)?;
+        items::name_sessions(db, &arrival.new)?;
+    }
 
     let needed = arrival.needed();
     let standing = items::stand_in(db, &needed)?;
@@ -55,6 +59,13 @@ pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error>
             error: span.error.as_deref(),
         })
     });
+    if is_long {
+        let agents: Vec<AgentRow<'_>> = standing.collect();
+        agents::define(db, &agents)?;
+        agents::upsert(db, &agents)?;
+        handing_on::hand_some_on(db, &arrival)?;
+        return Ok(None);
+    }
     let agents: Vec<AgentRow<'_>> = standing.chain(ended).collect();
     let missing = arrival.missing.keys().map(String::as_str);
     let unused = agents::definitions_of(db, &agents, missing)?;
@@ -80,7 +91,7 @@ pub(super) fn store(db: &dyn Connection, spans: &[Span]) -> Result<usize, Error>
     items::sweep(db, arrival.new.len())?;
     let is_row = |span: &&Span| matches!(span.is, Is::Prompt(_) | Is::Call(_));
     let all = arrival.new.iter().copied().filter(is_row).count();
-    Ok(all - arrival.taken().filter(is_row).count())
+    Ok(Some(all - arrival.taken().filter(is_row).count()))
 }
 
 /// Whether prompts may be stored before their agents: then an agent that is new is told once, with the sums of its prompts, and

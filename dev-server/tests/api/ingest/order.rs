@@ -7,6 +7,7 @@ use crate::app::TestApp;
 
 on_every_host! {
     every_order_ends_in_the_same,
+    thousands_find_their_agent,
 }
 
 /// A server's request, an agent in it, a chain below it, and below that a call, a tool, and an agent with a call of its own;
@@ -133,4 +134,30 @@ async fn every_order_ends_in_the_same(app: TestApp) {
     let mut definitions = app.list("/api/agents", "name").await;
     definitions.sort();
     assert_eq!(definitions, ["Helper", "Lead", "shop"]);
+}
+
+/// More than one transaction hands on.
+async fn thousands_find_their_agent(app: TestApp) {
+    let chat = json!({"gen_ai.operation.name": "chat", "llm.token_count.prompt": 1});
+    let calls: Vec<Value> = (100..2600)
+        .map(|id| span(1, id, 3, "chat", &chat))
+        .collect();
+    for calls in calls.chunks(1000) {
+        send(&app, calls).await;
+    }
+    // Chains on the way up to an agent, which comes last.
+    send(&app, &[span(1, 3, 2, "step", &json!({}))]).await;
+    send(&app, &[span(1, 2, 1, "step", &json!({}))]).await;
+    let agent = json!({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "Lead"});
+    send(&app, &[span(1, 1, 0, "invoke_agent", &agent)]).await;
+    let agents = agents(&app, &format!("{:032x}", 1)).await;
+    let [lead] = agents.as_slice() else {
+        panic!("{agents:?}");
+    };
+    assert_eq!(
+        (&lead["name"], &lead["tokens_input"]),
+        (&json!("Lead"), &json!(2500))
+    );
+    assert_eq!(app.count("prompts"), 2500);
+    assert_eq!(app.list("/api/agents", "name").await, ["Lead"]);
 }
