@@ -107,6 +107,9 @@ def test_everything_in_the_document_can_be_asked(server: Server) -> None:
     asked_for = {(request.method, request.url.path) for request in network.requests}
     document = json.loads((ROOT / "components/backend/openapi.json").read_text())
     for path, operations in document["paths"].items():
+        if path.startswith("/v1/"):
+            # OTLP, which exporters send.
+            continue
         parts = path.split("/")
         for method in operations:
             # PATCH is the same as PUT.

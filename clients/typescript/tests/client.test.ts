@@ -103,6 +103,8 @@ test("everything in the document can be asked", async (t) => {
   const asksFor = requests.map(({ method, url }) => ({ method, path: new URL(url).pathname }));
   const document = JSON.parse(readFileSync(join(ROOT, "components/backend/openapi.json"), "utf8"));
   for (const [path, operations] of Object.entries<object>(document.paths)) {
+    // OTLP, which exporters send.
+    if (path.startsWith("/v1/")) continue;
     const pattern = new RegExp(`^${path.replaceAll("{id}", "[^/]+")}$`);
     for (const operation of Object.keys(operations)) {
       // PATCH is the same as PUT.
