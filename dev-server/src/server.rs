@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::{FutureExt as _, StreamExt as _};
-use hosting::{Client, Shares, is_stream};
+use hosting::{Client, Shares, is_endless};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_api::{ApiError, Hosts, Origins, REQUEST_ID};
 use hyper::body::Incoming;
@@ -203,7 +203,7 @@ impl<S: Fn(Request) -> Answering> Door<S> {
 
     /// Ends a response that would go on for ever when the server stops, with the end that a complete one has.
     fn end_stream(&self, response: Response) -> Response {
-        if !is_stream(&response) {
+        if !is_endless(&response) {
             return response;
         }
         let mut stopping = self.stopping.clone();

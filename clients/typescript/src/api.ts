@@ -1384,6 +1384,8 @@ export interface operations {
                 agent_type?: "planner" | "builder" | "reviewer" | "tester" | "orchestrator" | "utility";
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description Only active definitions, or only others. */
                 is_active?: boolean;
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
@@ -1408,6 +1410,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Definition"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -1676,6 +1680,8 @@ export interface operations {
             query?: {
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
                 limit?: number;
                 /** @description Only agents of this definition. */
@@ -1707,6 +1713,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuntimeAgent"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2140,6 +2148,8 @@ export interface operations {
                 agent_id?: string;
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description Only entries of this level. */
                 level?: "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
@@ -2181,6 +2191,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogEntry"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2307,6 +2319,8 @@ export interface operations {
                 agent_id?: string;
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description Only entries of this level. */
                 level?: "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
@@ -2351,6 +2365,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogEntry"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2366,6 +2382,8 @@ export interface operations {
                 agent_id?: string;
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
                 limit?: number;
                 /** @description `asc`: oldest first, `desc`: newest first. */
@@ -2398,6 +2416,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2515,6 +2535,8 @@ export interface operations {
                 agent_id?: string;
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
                 limit?: number;
                 /** @description `asc`: oldest first, `desc`: newest first. */
@@ -2544,6 +2566,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Prompt"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2738,6 +2762,8 @@ export interface operations {
             query?: {
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
                 limit?: number;
                 /** @description `asc`: oldest first, `desc`: newest first. */
@@ -2758,6 +2784,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2834,6 +2862,8 @@ export interface operations {
                 component?: string;
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description Only entries of this level. */
                 level?: "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
@@ -2868,6 +2898,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemLogEntry"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];
@@ -2936,6 +2968,8 @@ export interface operations {
             query?: {
                 /** @description Where the list goes on, from the `Link` of the page before. */
                 cursor?: string;
+                /** @description `json`: a page; `csv`, `ndjson`: all rows as a file, or as many as `limit` says. Goes before `Accept`. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description The most rows: 1 to 1000; by default 100 prompts or log entries, 1000 of the rest. */
                 limit?: number;
                 /** @description `asc`: oldest first, `desc`: newest first. */
@@ -2962,6 +2996,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workflow"][];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             401: components["responses"]["401"];

@@ -7,7 +7,9 @@ import { AgentFeed, type FeedOptions } from "./feed.js";
 import { retrying } from "./retry.js";
 
 export type Schemas = components["schemas"];
-type Query<O extends keyof operations> = NonNullable<operations[O]["parameters"]["query"]>;
+/** Lists are read as JSON, page by page, and not as files. */
+type Query<O extends keyof operations> = Omit<NonNullable<operations[O]["parameters"]["query"]>, "format">;
+type Json = "application/json";
 type Body<O extends keyof operations> = operations[O] extends {
   requestBody?: { content: { "application/json": infer B } };
 }
@@ -37,7 +39,7 @@ export interface IfMatch {
 export class OrchestratorClient {
   readonly url: string;
   readonly token: string | undefined;
-  readonly #api: Client<paths>;
+  readonly #api: Client<paths, Json>;
   readonly #fetch: (request: Request) => Promise<Response>;
 
   constructor({ url, token, retries = 8 }: ClientOptions = {}) {
@@ -45,7 +47,7 @@ export class OrchestratorClient {
     this.url = (url ?? environment("ORCHESTRATOR_URL") ?? page ?? "http://localhost:8000").replace(/\/+$/, "");
     this.token = token ?? environment("API_TOKEN");
     this.#fetch = retrying(retries);
-    this.#api = createClient<paths>({
+    this.#api = createClient<paths, Json>({
       baseUrl: this.url,
       headers: this.headers(),
       querySerializer: { array: { style: "form", explode: false } },

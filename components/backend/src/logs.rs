@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::State;
 use database::log_blocks::Log;
-use database::{Access, Condition, Connection, Database, Error, List};
+use database::{Access, Condition, Connection, Database, Error, List, Window};
 use domain::Timestamp;
 use domain::words::{LOG_LEVEL, LOG_TYPE};
 use feed_protocol::LOG_ENTRY;
 use http_api::routing::{Table, delete, get, path, post};
 use http_api::{
-    ApiError, Declared, Field, FieldError, FromBody, Id, IdempotentBody, Input, Kind, ListQuery,
-    Location, Order, Query, Reader, StoredResponse, fields, items,
+    ApiError, Declared, Field, FieldError, FromBody, Id, IdempotentBody, Input, Kind, ListOrFile,
+    ListQuery, Location, Order, Query, Reader, Reading, StoredResponse, fields, items,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -200,23 +200,33 @@ async fn of_agent(
     State(database): State<Database>,
     Id(id): Id,
     mut query: ListQuery<ListRows<LogEntry>>,
-) -> Result<http_api::List<Row<LogEntry>>, ApiError> {
-    query.filters.set("agent_id", id.as_str());
-    let list = |db: &dyn Connection| queries::list::<LogEntry>(db, &query.filters, query.window());
-    let mut page = database.one(list).await?;
-    if page.is_empty() {
+) -> Result<ListOrFile<Row<LogEntry>>, ApiError> {
+    query.filters.set("agent_id", id);
+    query.read(database, page_of_agent).await
+}
+
+fn page_of_agent<'a>(
+    database: &'a Database,
+    sent: &'a Input,
+    window: Window<'a>,
+) -> Reading<'a, Row<LogEntry>> {
+    Box::pin(async move {
+        let list = |db: &dyn Connection| queries::list::<LogEntry>(db, sent, window);
+        let page = database.one(list).await?;
+        if !page.is_empty() {
+            return Ok(page);
+        }
         // Asked again with it, as the agent may have been made in between.
-        page = database
-            .read(|db| {
-                if queries::exists(db, "agents", &id)? {
-                    Ok(list(db)?)
-                } else {
-                    Err(ApiError::unknown("Agent", &id))
-                }
-            })
-            .await?;
-    }
-    Ok(query.answer(page))
+        let id = sent.text("agent_id").unwrap_or_default();
+        let list = |db: &dyn Connection| {
+            if queries::exists(db, "agents", id)? {
+                Ok(list(db)?)
+            } else {
+                Err(ApiError::unknown("Agent", id))
+            }
+        };
+        database.read(list).await
+    })
 }
 
 /// The body of a POST: one entry, or several that are stored together or not at all.

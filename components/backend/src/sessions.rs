@@ -6,10 +6,13 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use database::{Access, Connection, Database, Error, Row, Select};
+use database::{Access, Connection, Database, Error, Row, Select, Window};
 use domain::Timestamp;
 use http_api::routing::{Table, get, path};
-use http_api::{ApiError, Declared, Field, Id, List, ListQuery, Listed, Order, PageOf};
+use http_api::{
+    ApiError, Declared, ExportAs, Field, Id, Input, ListOrFile, ListQuery, Listed, Order, PageOf,
+    Reading,
+};
 use serde::Serialize;
 
 use crate::counts::{AgentCounts, Usage, usage};
@@ -48,6 +51,21 @@ impl Listed for Sessions {
     fn order() -> Order {
         Order::Descending
     }
+
+    fn export() -> Option<ExportAs> {
+        Some(ExportAs {
+            name: "sessions",
+            columns: vec![
+                "session_id",
+                "started_at",
+                "updated_at",
+                "agents",
+                "tokens_input",
+                "tokens_output",
+                "cost_usd",
+            ],
+        })
+    }
 }
 
 const SESSIONS: database::List = database::List {
@@ -69,25 +87,26 @@ pub(crate) fn table() -> Table<Database> {
 async fn list(
     State(database): State<Database>,
     query: ListQuery<Sessions>,
-) -> Result<List<Session>, ApiError> {
-    let page = database
-        .read(|db| {
-            let select = Select {
-                whole: SELECT,
-                shortened: SELECT,
-            };
-            let mut page =
-                SESSIONS.page(db, select, Access::Free, &[Vec::new()], query.window())?;
-            let rows = page.rows.iter_mut().map(|(_, row)| row);
-            let mut sessions = summed_up(db, rows)?.into_iter();
-            PageOf::new(page, |_, json| {
-                // Structures of text and numbers always serialise.
-                json.push_str(&serde_json::to_string(&sessions.next()).unwrap_or_default());
-                Ok::<_, Error>(())
-            })
+) -> Result<ListOrFile<Session>, ApiError> {
+    query.read(database, page).await
+}
+
+fn page<'a>(database: &'a Database, _: &'a Input, window: Window<'a>) -> Reading<'a, Session> {
+    const ROW: Select<'_> = Select {
+        whole: SELECT,
+        shortened: SELECT,
+    };
+    let list = move |db: &dyn Connection| {
+        let mut page = SESSIONS.page(db, ROW, Access::Free, &[Vec::new()], window)?;
+        let rows = page.rows.iter_mut().map(|(_, row)| row);
+        let mut sessions = summed_up(db, rows)?.into_iter();
+        PageOf::new(page, |_, json| {
+            // Structures of text and numbers always serialise.
+            json.push_str(&serde_json::to_string(&sessions.next()).unwrap_or_default());
+            Ok::<_, ApiError>(())
         })
-        .await?;
-    Ok(query.answer(page))
+    };
+    Box::pin(database.read(list))
 }
 
 async fn read(State(database): State<Database>, Id(id): Id) -> Result<Json<Session>, ApiError> {

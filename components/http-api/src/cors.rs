@@ -8,8 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 /// What a page may send besides the headers that are always allowed.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-Request-Id";
 /// What a page may read besides the headers that are always allowed.
-const EXPOSED_HEADERS: &str =
-    "ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED_HEADERS: &str = "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
 /// For how many seconds a browser may remember a preflight's answer.
 const MAX_AGE: &str = "600";
 

@@ -11,10 +11,10 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use crate::page::PAGE;
+use crate::page;
 use crate::{
-    ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListQuery,
-    Listed, Presence, Query, RawBody, StoredResponse, Told, Unavailable,
+    ApiError, Body, Declared, Field, FromBody, Id, IdempotentBody, IfMatch, List, ListOrFile,
+    ListQuery, Listed, Presence, Query, RawBody, StoredResponse, Told, Unavailable,
 };
 
 fn schema(value: Value) -> Schema {
@@ -80,7 +80,7 @@ impl<T: Declared> OperationInput for Query<T> {
 
 impl<T: Listed> OperationInput for ListQuery<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        query(ctx, operation, &[T::fields(), PAGE.to_vec()].concat());
+        query(ctx, operation, &page::fields::<T>());
     }
 }
 
@@ -169,6 +169,27 @@ impl<T: JsonSchema> OperationOutput for List<T> {
             "Where more rows follow: `<...>; rel=\"next\"`, the address of the next page.",
         );
         vec![(Some(200), response::<Vec<T>>(ctx, "The rows.", &[link]))]
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for ListOrFile<T> {
+    type Inner = Vec<T>;
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, Response)> {
+        let mut responses = List::<T>::inferred_responses(ctx, operation);
+        for (_, response) in &mut responses {
+            for kind in ["text/csv", "application/x-ndjson"] {
+                let media = MediaType {
+                    schema: Some(object(schema(json!({"type": "string"})))),
+                    ..MediaType::default()
+                };
+                response.content.insert(kind.to_owned(), media);
+            }
+        }
+        responses
     }
 }
 

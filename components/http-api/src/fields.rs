@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
         fields: &[Field],
     ) -> Result<Self, FieldError> {
         let whole = Raw::Json(value);
-        match members(value, fields) {
+        match members(value.get(), fields) {
             Ok(members) => Ok(Self {
                 location,
                 values: members

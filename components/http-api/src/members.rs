@@ -15,10 +15,10 @@ use crate::Field;
 /// # Errors
 /// Where it is no object.
 pub(crate) fn members<'a>(
-    json: &'a RawValue,
+    json: &'a str,
     fields: &[Field],
 ) -> serde_json::Result<BTreeMap<&'static str, &'a RawValue>> {
-    Members(fields).deserialize(&mut serde_json::Deserializer::from_str(json.get()))
+    Members(fields).deserialize(&mut serde_json::Deserializer::from_str(json))
 }
 
 /// The first items of a JSON array, at most `most`, and how many it has; `None` where it is no array.

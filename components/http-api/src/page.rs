@@ -5,14 +5,15 @@ use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use database::{Value, Window};
+use database::{Database, Value, Window};
 use domain::Words;
 use http::request::Parts;
 use http::{HeaderValue, header};
 
+use crate::export::{self, Export, ExportAs, Format, ReadPage};
 use crate::fields::{Declared, Field, Input, Reader};
 use crate::kind::Kind;
-use crate::{ApiError, FieldError, Location, cursor};
+use crate::{ApiError, FieldError, Location, REQUEST_ID, cursor};
 
 /// The most rows that a list gives.
 const MOST: i64 = 1000;
@@ -42,10 +43,23 @@ pub trait Listed: Declared {
 
     /// The order where the client does not say.
     fn order() -> Order;
+
+    /// As what the whole list is given as a file; `None` where it is not.
+    #[must_use]
+    fn export() -> Option<ExportAs> {
+        None
+    }
+}
+
+/// All fields of a list: its filters, and what every list has.
+pub(crate) fn fields<T: Listed>() -> Vec<Field> {
+    let mut fields = [T::fields(), PAGE.to_vec()].concat();
+    fields.extend(T::export().map(|_| export::FORMAT));
+    fields
 }
 
 /// The fields that every list has.
-pub(crate) const PAGE: [Field; 3] = [
+const PAGE: [Field; 3] = [
     Field::optional(
         "limit",
         Kind::integer(1, MOST),
@@ -69,8 +83,11 @@ pub struct ListQuery<T> {
     pub filters: Input,
     limit: usize,
     order: Order,
+    format: Format,
     /// The position of the row before.
     after: Option<Vec<Value>>,
+    /// The id of the client's request, of an export.
+    request_id: Option<String>,
     /// The list's path and filters, which a cursor belongs to.
     list: String,
     of: PhantomData<fn() -> T>,
@@ -82,8 +99,7 @@ impl<T: Listed, S: Send + Sync> FromRequestParts<S> for ListQuery<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        let fields = [T::fields(), PAGE.to_vec()].concat();
-        let filters = Reader::of_query(&pairs).read(&fields)?;
+        let filters = Reader::of_query(&pairs).read(&fields::<T>())?;
         let list = list(parts.uri.path(), &pairs);
         let after = filters.text("cursor").map(|text| {
             cursor::decode(&list, text).ok_or_else(|| {
@@ -96,7 +112,19 @@ impl<T: Listed, S: Send + Sync> FromRequestParts<S> for ListQuery<T> {
                 }])
             })
         });
+        let format = match filters.text("format") {
+            Some(name) => Format::named(name),
+            None => Format::accepted(&parts.headers),
+        };
+        let request_id = parts
+            .headers
+            .get(REQUEST_ID)
+            .filter(|_| format != Format::Json);
         Ok(Self {
+            format,
+            request_id: request_id
+                .and_then(|id| id.to_str().ok())
+                .map(str::to_owned),
             limit: filters
                 .integer("limit")
                 .and_then(|limit| limit.try_into().ok())
@@ -114,11 +142,13 @@ impl<T: Listed, S: Send + Sync> FromRequestParts<S> for ListQuery<T> {
     }
 }
 
-/// The list that a query is about: its path and all parameters but `limit` and `cursor`, in one order.
+/// The list that a query is about: its path and all parameters but those of a page, in one order.
 fn list(path: &str, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
     let mut filters: Vec<_> = pairs
         .iter()
-        .filter(|(name, value)| !value.is_empty() && name != "limit" && name != "cursor")
+        .filter(|(name, value)| {
+            !value.is_empty() && !matches!(&**name, "limit" | "cursor" | "format")
+        })
         .collect();
     filters.sort();
     let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
@@ -153,8 +183,9 @@ fn next(list: &str, limit: usize, position: &[Value]) -> String {
 pub struct PageOf<R> {
     /// A JSON array.
     json: String,
-    /// The position of the last row, where more follow.
-    next: Option<Vec<Value>>,
+    /// Where in it each row ends, and the row's position in the list.
+    rows: Vec<(usize, Vec<Value>)>,
+    has_more: bool,
     of: PhantomData<fn() -> R>,
 }
 
@@ -169,25 +200,26 @@ impl<R> PageOf<R> {
         mut tell: impl FnMut(database::Row, &mut String) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut json = "[".to_owned();
-        let mut last = None;
+        let mut rows: Vec<(usize, Vec<Value>)> = Vec::with_capacity(page.rows.len());
         let mut has_more = page.has_more;
         for (position, row) in page.rows {
             let end = json.len();
-            if last.is_some() {
+            if !rows.is_empty() {
                 json.push(',');
             }
             tell(row, &mut json)?;
-            if json.len() > MOST_BYTES && last.is_some() {
+            if json.len() > MOST_BYTES && !rows.is_empty() {
                 json.truncate(end);
                 has_more = true;
                 break;
             }
-            last = Some(position);
+            rows.push((json.len(), position));
         }
         json.push(']');
         Ok(Self {
             json,
-            next: last.filter(|_| has_more),
+            rows,
+            has_more,
             of: PhantomData,
         })
     }
@@ -195,7 +227,61 @@ impl<R> PageOf<R> {
     /// Whether it has no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.json.len() == 2
+        self.rows.is_empty()
+    }
+
+    /// How many rows it has.
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many bytes its rows have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.json.len()
+    }
+
+    /// Leaves away the last rows where all have more than `most` bytes, but for the first one.
+    pub(crate) fn cut(&mut self, most: usize) {
+        let fitting = self.rows.iter().take_while(|(end, _)| *end <= most).count();
+        if fitting.max(1) < self.rows.len() {
+            self.rows.truncate(fitting.max(1));
+            self.has_more = true;
+        }
+    }
+
+    /// Each row as it is told.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &str> {
+        let mut start = 1;
+        self.rows.iter().map(move |(end, _)| {
+            let row = &self.json[start..*end];
+            start = end + 1;
+            row
+        })
+    }
+
+    /// The position of the last row, where more follow.
+    pub(crate) fn next(&mut self) -> Option<Vec<Value>> {
+        let last = self.rows.last_mut().filter(|_| self.has_more);
+        last.map(|(_, position)| std::mem::take(position))
+    }
+
+    /// The rows as lines. A line break in JSON is only ever one between its tokens, of somebody who stored it so, and becomes
+    /// a space.
+    pub(crate) fn into_lines(self) -> Vec<u8> {
+        let mut lines = self.json.into_bytes();
+        for byte in &mut lines {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        // Of the array, the comma after each row ends a line, and the brackets go.
+        for (end, _) in &self.rows {
+            lines[*end] = b'\n';
+        }
+        lines.truncate(self.rows.last().map_or(0, |(end, _)| end + 1));
+        lines.drain(..lines.len().min(1));
+        lines.shrink_to_fit();
+        lines
     }
 }
 
@@ -212,15 +298,58 @@ impl<T> ListQuery<T> {
 
     /// The answer with these rows.
     #[must_use]
-    pub fn answer<R>(&self, page: PageOf<R>) -> List<R> {
+    pub fn answer<R>(&self, mut page: PageOf<R>) -> List<R> {
         let next = page
-            .next
+            .next()
             .map(|position| next(&self.list, self.limit, &position));
         List {
             json: page.json,
             next,
             of: PhantomData,
         }
+    }
+}
+
+impl<T: Listed> ListQuery<T> {
+    /// The answer that the client wants: a page, or all that follows as a file. `read` reads a page.
+    ///
+    /// # Errors
+    /// Those of the first page.
+    pub async fn read<R: 'static>(
+        self,
+        database: Database,
+        read: ReadPage<R>,
+    ) -> Result<ListOrFile<R>, ApiError> {
+        let file = T::export().filter(|_| self.format != Format::Json);
+        let Some(file) = file else {
+            let page = read(&database, &self.filters, self.window()).await?;
+            let mut response = self.answer(page).into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+            return Ok(ListOrFile(response, PhantomData));
+        };
+        let wanted = self.filters.integer("limit");
+        let export = Export {
+            database,
+            read,
+            wanted: wanted.and_then(|limit| limit.try_into().ok()),
+            descending: self.order == Order::Descending,
+            filters: self.filters,
+            after: self.after,
+            request_id: self.request_id,
+            is_csv: self.format == Format::Csv,
+        };
+        let response = export.start(file).await?;
+        Ok(ListOrFile(response, PhantomData))
+    }
+}
+
+/// A page of a list of `R`, or all that follows as a file.
+pub struct ListOrFile<R>(Response, PhantomData<fn() -> R>);
+
+impl<R> IntoResponse for ListOrFile<R> {
+    fn into_response(self) -> Response {
+        self.0
     }
 }
 

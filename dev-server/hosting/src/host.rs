@@ -194,14 +194,14 @@ impl Host {
             .handle(handle.clone(), request)
             .await
             .map_err(|error| Failure::new(&route.component, &handle, error))?;
-        if is_stream(&response) {
+        if is_head {
+            // Its length is that of a body that is not there.
+            return Ok(response.map(|_| Either::Left(Full::default())));
+        }
+        if is_endless(&response) || is_file(&response) {
             return self.stream(response, client, &handle);
         }
         let (head, body) = response.into_parts();
-        if is_head {
-            // Its length is that of a body that is not there.
-            return Ok(Response::from_parts(head, Either::Left(Full::default())));
-        }
         // From here on, what is left is between us and the client: one that reads slowly keeps no instance.
         let bytes = body
             .collect()
@@ -271,10 +271,19 @@ impl AsRef<[u8]> for Unread {
     }
 }
 
-/// Whether a response has no end that its component foresees.
-pub fn is_stream<B>(response: &Response<B>) -> bool {
+/// Whether a response is a stream that has no end that its component foresees.
+pub fn is_endless<B>(response: &Response<B>) -> bool {
+    is_of_kind(response, "text/event-stream")
+}
+
+/// Whether a response is a list as a file, which may be of any length.
+fn is_file<B>(response: &Response<B>) -> bool {
+    is_of_kind(response, "text/csv") || is_of_kind(response, "application/x-ndjson")
+}
+
+fn is_of_kind<B>(response: &Response<B>, expected: &str) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(expected.as_bytes()))
 }
 
 impl Failure {

@@ -19,7 +19,7 @@ mod storage;
 mod write_lock;
 mod write_queue;
 
-pub use host::{Body, Failure, Host, is_stream};
+pub use host::{Body, Failure, Host, is_endless};
 pub use manifest::{Component, Manifest, Route};
 pub use pool::Pool;
 pub use remote::Remote;

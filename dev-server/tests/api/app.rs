@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use database::native::Native;
 use database::{Backend, Database, Error, Value as Sql};
 use hosting::Manifest;
@@ -303,11 +304,7 @@ impl TestApp {
                 Response::read(response).await.expect("a body")
             }
             Running::Spin(host) => {
-                let mut request = request.build();
-                let path = request.uri().path_and_query().expect("a path");
-                let name = request.headers()["host"].to_str().expect("text");
-                *request.uri_mut() = format!("http://{name}{path}").parse().expect("a URI");
-                let response = host.handle(request).await.expect("a response");
+                let response = in_spin(host, request).await;
                 Response::read(response).await.expect("a body")
             }
             Running::Components { server, connection } => {
@@ -321,6 +318,18 @@ impl TestApp {
                     *connection.lock().await = Some(used);
                 }
                 response
+            }
+        }
+    }
+
+    /// Sends any request, on a connection of its own, and gives the answer once it has begun.
+    pub(crate) async fn open(&self, request: Request) -> http::Response<Body> {
+        match &self.running {
+            Running::Native { api, .. } => api.call(request.build()).await,
+            Running::Spin(host) => in_spin(host, request).await.map(Body::new),
+            Running::Components { server, .. } => {
+                let connection = server.connect().await;
+                connection.begin(request).await.map(Body::new)
             }
         }
     }
@@ -451,6 +460,14 @@ impl TestApp {
             None => self.path.display().to_string(),
         }
     }
+}
+
+async fn in_spin(host: &hosting::Host, request: Request) -> http::Response<hosting::Body> {
+    let mut request = request.build();
+    let path = request.uri().path_and_query().expect("a path");
+    let name = request.headers()["host"].to_str().expect("text");
+    *request.uri_mut() = format!("http://{name}{path}").parse().expect("a URI");
+    host.handle(request).await.expect("a response")
 }
 
 fn foreign(path: &Path) -> rusqlite::Connection {

@@ -50,6 +50,7 @@ fn assert_allowed(response: &Response, origin: &str) {
         .header("access-control-expose-headers")
         .to_lowercase();
     for header in [
+        "content-disposition",
         "location",
         "link",
         "etag",
@@ -96,8 +97,8 @@ async fn every_answer_varies_by_origin(app: TestApp) {
     for (request, _) in requests() {
         let response = app.send(request).await;
         assert!(cors(&response.headers).is_empty(), "{:?}", response.headers);
-        let vary: Vec<_> = response.headers.get_all("vary").iter().collect();
-        assert_eq!(vary, ["Origin"]);
+        let mut vary = response.headers.get_all("vary").iter();
+        assert!(vary.any(|name| name == "Origin"), "{:?}", response.headers);
     }
 }
 

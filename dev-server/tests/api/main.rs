@@ -15,6 +15,7 @@ mod agents;
 mod bodies;
 mod cors;
 mod cursors;
+mod exports;
 mod health;
 mod hosts;
 mod idempotency;

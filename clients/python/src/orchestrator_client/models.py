@@ -478,6 +478,7 @@ WorkflowStatus: TypeAlias = Literal['pending', 'in_progress', 'completed', 'fail
 class GetAgentsParametersQuery(TypedDict):
     agent_type: NotRequired[Literal['planner', 'builder', 'reviewer', 'tester', 'orchestrator', 'utility']]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     is_active: NotRequired[bool]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
@@ -582,6 +583,7 @@ class PutAgentsIdRequest(TypedDict):
 
 class GetRuntimeAgentsParametersQuery(TypedDict):
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     orchestrator_agent_id: NotRequired[str]
     order: NotRequired[Literal['asc', 'desc']]
@@ -705,6 +707,7 @@ class DeleteRuntimeLogsParametersQuery(TypedDict):
 class GetRuntimeLogsParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     level: NotRequired[Literal['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']]
     limit: NotRequired[int]
     log_type: NotRequired[Literal['state_change', 'milestone', 'error', 'performance', 'tool_call', 'cost_update']]
@@ -775,6 +778,7 @@ PostRuntimeLogsRequest: TypeAlias = PostRuntimeLogsRequest1 | list[PostRuntimeLo
 class GetRuntimeLogsAgentIdParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     level: NotRequired[Literal['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']]
     limit: NotRequired[int]
     log_type: NotRequired[Literal['state_change', 'milestone', 'error', 'performance', 'tool_call', 'cost_update']]
@@ -788,6 +792,7 @@ class GetRuntimeLogsAgentIdParametersQuery(TypedDict):
 class GetRuntimeMessagesParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
     session_id: NotRequired[str]
@@ -837,6 +842,7 @@ class PostRuntimeMessagesRequest(TypedDict):
 class GetRuntimePromptsParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
     prompt_type: NotRequired[Literal['adw', 'command', 'followup', 'correction', 'tool_call']]
@@ -944,6 +950,7 @@ class PatchRuntimePromptsIdRequest(TypedDict):
 
 class GetRuntimeSessionsParametersQuery(TypedDict):
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
 
@@ -960,6 +967,7 @@ class GetRuntimeStatsParametersQuery(TypedDict):
 class GetRuntimeSystemLogsParametersQuery(TypedDict):
     component: NotRequired[str]
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     level: NotRequired[Literal['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
@@ -992,6 +1000,7 @@ class PostRuntimeSystemLogsRequest(TypedDict):
 
 class GetRuntimeWorkflowsParametersQuery(TypedDict):
     cursor: NotRequired[str]
+    format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
     q: NotRequired[str]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::NoContent;
 use database::deletions::{self, Owner};
-use database::{Connection, Constraint, Database, Error};
+use database::{Connection, Constraint, Database, Error, Window};
 use http_api::{
-    ApiError, Body, Id, IdempotentBody, IfMatch, Input, List, ListQuery, StoredResponse, Told,
+    ApiError, Body, Id, IdempotentBody, IfMatch, Input, ListOrFile, ListQuery, Reading,
+    StoredResponse, Told,
 };
 
 use super::{ListRows, New, Resource, Row, Update, queries};
@@ -21,19 +22,33 @@ const DELETED_AT_ONCE: usize = 500;
 pub(crate) async fn list<R: Resource>(
     State(database): State<Database>,
     query: ListQuery<ListRows<R>>,
-) -> Result<List<Row<R>>, ApiError> {
-    let (sent, window) = (&query.filters, query.window());
-    let page = match (R::searched(sent), sent.text("q")) {
-        (Some(log), Some(text)) => {
-            let search = |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
-            database.read(search).await?
-        }
-        _ => {
-            let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
-            database.one(list).await?
-        }
-    };
-    Ok(query.answer(page))
+) -> Result<ListOrFile<Row<R>>, ApiError> {
+    query.read(database, page::<R>).await
+}
+
+/// A page of the list.
+fn page<'a, R: Resource>(
+    database: &'a Database,
+    sent: &'a Input,
+    window: Window<'a>,
+) -> Reading<'a, Row<R>> {
+    Box::pin(async move {
+        let search = match (R::searched(sent), sent.text("q")) {
+            (Some(log), Some(text)) => Some((log, text)),
+            _ => None,
+        };
+        Ok(match search {
+            Some((log, text)) => {
+                let search =
+                    |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
+                database.read(search).await?
+            }
+            None => {
+                let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
+                database.one(list).await?
+            }
+        })
+    })
 }
 
 /// POST of a new row.

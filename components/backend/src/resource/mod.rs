@@ -18,7 +18,7 @@ use database::log_blocks::Log;
 use database::{Access, Condition, Connection, Error, List, Value};
 use domain::Timestamp;
 use http_api::telling::ToldColumn;
-use http_api::{ApiError, Declared, Field, Input, Kind, Listed, Order, Presence};
+use http_api::{ApiError, Declared, ExportAs, Field, Input, Kind, Listed, Order, Presence};
 
 /// What is known of a resource.
 #[derive(Debug)]
@@ -328,6 +328,14 @@ impl<R: Resource> Listed for ListRows<R> {
 
     fn order() -> Order {
         R::DECLARATION.order
+    }
+
+    fn export() -> Option<ExportAs> {
+        let columns = R::DECLARATION.columns.iter();
+        Some(ExportAs {
+            name: R::DECLARATION.path.rsplit('/').next()?,
+            columns: columns.map(|column| column.name).collect(),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod durability;
 mod exactly_once;
+mod exports;
 mod file;
 mod leases;
 mod long_lists;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 
@@ -143,6 +144,21 @@ impl Server {
         assert!(sent.success());
     }
 
+    /// How many bytes of memory of its own the process has.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes
+            .expect("a number")
+            .parse::<u64>()
+            .expect("a number")
+            << 10
+    }
+
     /// Waits for the end of the process.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("ends")
@@ -174,6 +190,13 @@ impl Connection {
     pub(crate) async fn try_send(&mut self, request: Request) -> hyper::Result<Response> {
         self.0.ready().await?;
         Response::read(self.0.send_request(request.build()).await?).await
+    }
+
+    /// Sends a request, and gives the answer once it has begun.
+    pub(crate) async fn begin(mut self, request: Request) -> http::Response<Incoming> {
+        self.0.ready().await.expect("a connection");
+        let answer = tokio::time::timeout(DEADLINE, self.0.send_request(request.build()));
+        answer.await.expect("in time").expect("answers")
     }
 
     /// Sends a request.

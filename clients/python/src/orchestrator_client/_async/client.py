@@ -310,7 +310,7 @@ class AsyncClient:
 
     async def _list(self, path: str, filters: Mapping[str, object]) -> AsyncIterator[Any]:
         """All rows of a list, page by page: `limit` is the size of a page."""
-        page = await self._request("GET", path, params=query(filters))
+        page = await self._request("GET", path, params=query({**filters, "format": "json"}))
         while True:
             for row in page.json():
                 yield row

@@ -300,7 +300,7 @@ class Client:
 
     def _list(self, path: str, filters: Mapping[str, object]) -> Iterator[Any]:
         """All rows of a list, page by page: `limit` is the size of a page."""
-        page = self._request("GET", path, params=query(filters))
+        page = self._request("GET", path, params=query({**filters, "format": "json"}))
         while True:
             yield from page.json()
             if "next" not in page.links:

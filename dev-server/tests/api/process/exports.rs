@@ -1,0 +1,79 @@
+//! A long list as a file: what it costs the server, and those beside it.
+
+use http_body_util::BodyExt as _;
+use rusqlite::Connection as Sqlite;
+use serde_json::json;
+use tempfile::tempdir;
+
+use crate::support::client::Request;
+use crate::support::server::{DEADLINE, Server};
+
+/// How many entries there are, and the bytes of each one's message.
+const ENTRIES: usize = 1500;
+const BYTES: usize = 100_000;
+
+#[tokio::test]
+async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = Server::start(&path, &[]);
+    let mut connection = server.connect().await;
+    connection
+        .send(Request::new("GET", "/health"))
+        .await
+        .json(200);
+    let foreign = Sqlite::open(&path).unwrap();
+    foreign.busy_timeout(DEADLINE).unwrap();
+    foreign
+        .execute_batch(&format!(
+            "INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ('d', 'd', 'tester');
+             INSERT INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 's');
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {ENTRIES})
+             INSERT INTO agent_logs (agent_id, log_level, log_type, message)
+             SELECT 'a', 'INFO', 'milestone', hex(zeroblob({BYTES} / 2)) FROM n"
+        ))
+        .unwrap();
+    let checkpoint = || {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        foreign
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    connection
+        .send(Request::new("GET", "/api/runtime/logs?limit=50"))
+        .await
+        .json(200);
+
+    let before = server.memory();
+    let mut most = before;
+    let request = Request::new("GET", "/api/runtime/logs?format=csv");
+    let mut file = server.connect().await.begin(request).await.into_body();
+    let mut bytes = 0;
+    let mut is_held = false;
+    while let Some(piece) = file.frame().await {
+        bytes += piece.expect("it goes on").into_data().unwrap().len();
+        most = most.max(server.memory());
+        if !is_held && bytes > ENTRIES * BYTES / 3 {
+            is_held = true;
+            // Nobody reads now: others read and write, and the log is written back to its end.
+            let body = json!({"agent_id": "a", "log_type": "error", "message": "meanwhile"});
+            let entry = Request::new("POST", "/api/runtime/logs").json(body.to_string());
+            connection.send(entry).await.json(201);
+            connection
+                .send(Request::new("GET", "/api/runtime/logs?limit=1"))
+                .await
+                .json(200);
+            assert_eq!(checkpoint(), 0, "a read is still open");
+            assert_eq!(
+                std::fs::metadata(path.with_extension("db-wal"))
+                    .unwrap()
+                    .len(),
+                0
+            );
+        }
+    }
+    assert!(is_held);
+    assert!(bytes > ENTRIES * BYTES, "{bytes}");
+    let grown = (most - before) >> 20;
+    assert!(grown < 48, "{grown} MiB for {} MiB", bytes >> 20);
+}
