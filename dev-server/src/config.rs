@@ -103,7 +103,21 @@ pub const VARIABLES: &[Variable] = &[
         default: "info",
         help: "what is logged: error, warn, info, debug or trace, also by module",
     },
+    Variable {
+        name: "LOG_FORMAT",
+        default: "text",
+        help: "how it is logged: text, or json, an object a line",
+    },
 ];
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}
 
 /// The settings, read.
 pub struct Config {
@@ -125,6 +139,8 @@ pub struct Config {
     pub retention_days: Option<u32>,
     /// `RUST_LOG`.
     pub rust_log: String,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
     values: BTreeMap<&'static str, String>,
 }
 
@@ -197,6 +213,11 @@ impl Config {
             read("DATABASE_TOKEN"),
         )?;
         let rust_log = read("RUST_LOG").to_owned();
+        let log_format = match read("LOG_FORMAT") {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => bail!("LOG_FORMAT: {other:?} is neither text nor json"),
+        };
         let max_ws_clients = positive("MAX_WS_CLIENTS", read("MAX_WS_CLIENTS"))?;
         let change_log_max = positive("CHANGE_LOG_MAX", read("CHANGE_LOG_MAX"))?;
         let retention_days = days("RETENTION_DAYS", read("RETENTION_DAYS"))?;
@@ -212,6 +233,7 @@ impl Config {
             change_log_max,
             retention_days,
             rust_log,
+            log_format,
             values,
         })
     }
@@ -355,6 +377,7 @@ mod tests {
             ("CHANGE_LOG_MAX", "many"),
             ("RETENTION_DAYS", "-1"),
             ("RUST_LOG", "a=b=c"),
+            ("LOG_FORMAT", "xml"),
         ] {
             let error = with(name, value).err().expect(value).to_string();
             assert!(error.starts_with(&format!("{name}: ")), "{error}");

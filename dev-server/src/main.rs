@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use dev_server::config::{self, Config};
+use dev_server::config::{self, Config, LogFormat};
 use dev_server::{backup, check, healthcheck, migrate, proxy, serve, standalone};
 use http::Uri;
 use tracing_subscriber::EnvFilter;
@@ -59,34 +59,46 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let config = Config::load();
+    let log_format = config.as_ref().ok().map(|config| config.log_format);
+    match config.and_then(|config| run(&arguments, &config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("orchestrator: {error:#}");
+            if log_format == Some(LogFormat::Json) {
+                tracing::error!("{error:#}");
+            } else {
+                eprintln!("orchestrator: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
-    let config = Config::load()?;
-    tracing_subscriber::fmt()
+fn start_log(config: &Config) {
+    let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.rust_log))
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+fn run(arguments: &Arguments, config: &Config) -> Result<()> {
+    start_log(config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let command = arguments.command.clone();
     match command.unwrap_or(Command::Serve { no_feed: false }) {
         Command::Serve { no_feed } => {
-            runtime.block_on(serve::serve(&config, &arguments.manifest, !no_feed))
+            runtime.block_on(serve::serve(config, &arguments.manifest, !no_feed))
         }
-        Command::Feed { proxy } => runtime.block_on(standalone::feed(&config, proxy)),
-        Command::Healthcheck => runtime.block_on(healthcheck::healthcheck(&config)),
-        Command::Migrate => runtime.block_on(migrate::migrate(&config)),
-        Command::Backup { file } => backup::backup(&config, &file),
-        Command::Check { repair } => runtime.block_on(check::check(&config, repair)),
+        Command::Feed { proxy } => runtime.block_on(standalone::feed(config, proxy)),
+        Command::Healthcheck => runtime.block_on(healthcheck::healthcheck(config)),
+        Command::Migrate => runtime.block_on(migrate::migrate(config)),
+        Command::Backup { file } => backup::backup(config, &file),
+        Command::Check { repair } => runtime.block_on(check::check(config, repair)),
     }
 }

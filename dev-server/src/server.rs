@@ -289,6 +289,7 @@ impl Access {
             path = self.path,
             status,
             milliseconds,
+            "request",
         );
         response.headers_mut().insert(REQUEST_ID, self.id);
         response

@@ -183,12 +183,20 @@ impl StdoutStream for GuestLog {
     }
 }
 
-/// What a line says. Our components begin theirs with the time and the level (`domain::warn`), which this log has as well.
-fn message(line: &str) -> &str {
+/// What a line says, and the id of the request that it concerns. Our components begin theirs with the time and the level
+/// (`domain::warn`), which this log has as well, and end it with the id.
+fn message(line: &str) -> (&str, Option<String>) {
     let line = line.trim_end();
-    match line.split_once("  WARN ") {
+    let message = match line.split_once("  WARN ") {
         Some((time, message)) if !time.contains(' ') => message,
-        _ => line,
+        _ => return (line, None),
+    };
+    let parts = message.rsplit_once(" request_id=");
+    // Written by Rust, but of a header's characters, for which JSON has the same.
+    let id = parts.and_then(|(_, id)| serde_json::from_str(id).ok());
+    match (parts, id) {
+        (Some((message, _)), Some(id)) => (message, Some(id)),
+        _ => (message, None),
     }
 }
 
@@ -207,7 +215,8 @@ impl AsyncWrite for GuestLogStream {
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
-            tracing::warn!(component = &*self.component, "{}", message(&line));
+            let (message, request_id) = message(&line);
+            tracing::warn!(request_id, component = &*self.component, "{message}");
         }
         Poll::Ready(Ok(bytes.len()))
     }

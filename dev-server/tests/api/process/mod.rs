@@ -8,6 +8,7 @@ mod exactly_once;
 mod exports;
 mod file;
 mod leases;
+mod log_format;
 mod long_lists;
 mod manifest;
 mod message_waits;
