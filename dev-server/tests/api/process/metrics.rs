@@ -18,7 +18,7 @@ async fn metrics(connection: &mut Connection) -> String {
 }
 
 /// The names of all metrics in a text.
-fn names(text: &str) -> BTreeSet<&str> {
+pub(super) fn names(text: &str) -> BTreeSet<&str> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types.filter_map(|line| line.split(' ').next()).collect()
 }
@@ -114,7 +114,7 @@ async fn the_feed_has_its_own() {
 }
 
 /// Asks for all metrics of a server on which everything was used once.
-async fn all(server: &Server) -> String {
+pub(super) async fn all(server: &Server) -> String {
     let mut connection = server.connect().await;
     let body = r#"{"name": "d", "agent_type": "tester"}"#;
     let request = Request::new("POST", "/api/agents").json(body);

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod cli;
+mod dashboard;
 mod durability;
 mod exactly_once;
 mod exports;
