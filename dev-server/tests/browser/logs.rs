@@ -154,3 +154,61 @@ for minute in range(10): log(f'minute {minute}', 'ERROR' if minute == 5 else 'IN
     browser.until_text(".entries", "minute 4").await;
     setup.browser.close().await;
 }
+
+#[tokio::test]
+async fn what_matches_is_exported_however_much_it_is() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "agent('a1', 'Planner')\nfor n in range(1500): log(f'entry, {n}')\nlog('=bad', 'ERROR')\nlog('worse', 'CRITICAL')",
+    );
+    let browser = &setup.browser;
+    browser.run("location.hash = '#/logs?q=entry'").await;
+    browser.until_text(".entries", "entry, 1499").await;
+    // What is saved is looked at here.
+    browser
+        .run(
+            "URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = text; }); return ''; };
+             HTMLAnchorElement.prototype.click = function () { window.named = this.download; }",
+        )
+        .await;
+    let export = |format: &'static str| async move {
+        browser.run("window.saved = undefined").await;
+        browser
+            .run(&format!("[...document.querySelectorAll('button')].find(({{ textContent }}) => textContent === 'Export {format}').click()"))
+            .await;
+        browser.until("window.saved !== undefined").await;
+        let saved = browser.run("return window.saved").await;
+        saved.as_str().expect("a text").to_owned()
+    };
+    let csv = export("CSV").await;
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 1501);
+    assert!(
+        lines[0].starts_with("id,agent_id,log_level"),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[1].contains(",\"entry, 1499\","), "{}", lines[1]);
+    assert_eq!(browser.run("return window.named").await, json!("logs.csv"));
+    assert_eq!(export("NDJSON").await.lines().count(), 1500);
+    assert_eq!(
+        browser.run("return window.named").await,
+        json!("logs.ndjson")
+    );
+
+    // Of several levels, under one header.
+    browser.run("location.hash = '#/logs?level=ERROR'").await;
+    browser
+        .until("document.querySelectorAll('.entries > li').length === 2")
+        .await;
+    let csv = export("CSV").await;
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 3, "{csv}");
+    assert!(
+        lines[1].contains(",worse,") && lines[2].contains(",'=bad,"),
+        "{csv}"
+    );
+    setup.browser.close().await;
+}

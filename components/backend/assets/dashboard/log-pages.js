@@ -28,6 +28,16 @@ export function readFilter(params) {
   return filter;
 }
 
+/** The queries of the lists that a filter stands for: one, or one of each level. */
+export function queries(filter) {
+  return (filter.levels.length > 0 ? filter.levels : [""]).map((level) => {
+    const query = new URLSearchParams();
+    for (const [name, parameter] of Object.entries(NAMES)) if (filter[name]) query.set(parameter, filter[name]);
+    if (level) query.set("level", level);
+    return query;
+  });
+}
+
 /** The pages of a filter. */
 export class LogPages {
   #sources;
@@ -35,10 +45,8 @@ export class LogPages {
 
   constructor(filter, limit = 100, path = "/api/runtime/logs") {
     this.#limit = limit;
-    this.#sources = (filter.levels.length > 0 ? filter.levels : [""]).map((level) => {
-      const query = new URLSearchParams({ limit: String(limit) });
-      for (const [name, parameter] of Object.entries(NAMES)) if (filter[name]) query.set(parameter, filter[name]);
-      if (level) query.set("level", level);
+    this.#sources = queries(filter).map((query) => {
+      query.set("limit", String(limit));
       return { path: `${path}?${query}`, rows: [] };
     });
   }

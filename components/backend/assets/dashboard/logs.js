@@ -1,12 +1,13 @@
 // The log as it comes, the newest on top. Who has scrolled down is left in peace: new entries wait above.
 
+import * as api from "./api.js";
 import { introduce, line } from "./entry.js";
 import { h } from "./dom.js";
 import { exact, time } from "./format.js";
 import * as health from "./health.js";
 import * as logFeed from "./log-feed.js";
 import { logFilter } from "./log-filter.js";
-import { LogPages, filtered, readFilter } from "./log-pages.js";
+import { LogPages, filtered, queries, readFilter } from "./log-pages.js";
 import { retentionLine } from "./retention.js";
 import { to } from "./route.js";
 import * as notify from "./notify.js";
@@ -20,7 +21,6 @@ const MOST_AT_ONCE = 300;
 const MOST_PAGES = 10;
 /** Who is so near the end, in pixels, gets what is older. */
 const NEAR = 200;
-const MOST_EXPORTED = 10_000;
 
 export function mount(root, first) {
   let params = first;
@@ -56,9 +56,11 @@ export function mount(root, first) {
   const fresh = h("button", { class: "fresh primary", type: "button", hidden: true, on: { click: toTop } });
   const pause = h("button", { type: "button", "aria-pressed": "false", text: "Pause", on: { click: togglePause } });
   const error = h("button", { type: "button", text: "Next error", title: "Key: e", on: { click: nextError } });
-  const save = h("button", { type: "button", text: "Export", on: { click: download } });
+  const save = ["csv", "ndjson"].map((format) =>
+    h("button", { type: "button", text: `Export ${format.toUpperCase()}`, on: { click: () => download(format) } }),
+  );
   const note = h("p", { class: "note", role: "status", text: "Loading" });
-  const filters = logFilter([error, save, pause]);
+  const filters = logFilter([error, ...save, pause]);
   const retention = retentionLine();
   root.append(
     h("div", { class: "row" }, h("h1", { text: "Logs" }), h("a", { href: to("system"), text: "System log" })),
@@ -266,25 +268,26 @@ export function mount(root, first) {
     }
   }
 
-  /** What matches, as a file with a line of JSON for each entry. */
-  async function download() {
-    save.disabled = true;
+  /** All that matches, as a file: of several levels one after the other, the worst first. */
+  async function download(format) {
+    for (const button of save) button.disabled = true;
     try {
-      const source = new LogPages(filter, 1000);
-      const rows = [];
-      while (!source.isDone && rows.length < MOST_EXPORTED) rows.push(...(await source.next(abort.signal)));
-      const file = new Blob(
-        rows.map((row) => `${JSON.stringify(row)}\n`),
-        { type: "application/x-ndjson" },
-      );
-      const href = URL.createObjectURL(file);
-      h("a", { href, download: "logs.ndjson" }).click();
+      const parts = [];
+      for (const query of queries(filter).toReversed()) {
+        query.set("format", format);
+        const response = await api.send("GET", `/api/runtime/logs?${query}`, undefined, { signal: abort.signal });
+        parts.push(await response.blob());
+      }
+      const [first, ...rest] = parts;
+      const others = format === "csv" ? await Promise.all(rest.map(withoutHeader)) : rest;
+      const href = URL.createObjectURL(new Blob([first, ...others], { type: first.type }));
+      h("a", { href, download: `logs.${format}` }).click();
       URL.revokeObjectURL(href);
-      notify.done(`${source.isDone ? "" : "The newest "}${exact(rows.length)} entries exported`);
+      notify.done(`Exported as logs.${format}`);
     } catch (problem) {
       notify.failed("Not exported", problem);
     }
-    save.disabled = false;
+    for (const button of save) button.disabled = false;
   }
 
   /** The feed does not tell that entries were deleted. */
@@ -325,4 +328,10 @@ export function mount(root, first) {
       for (const stop of unlisten) stop();
     },
   };
+}
+
+/** CSV less its first line, which has the names of the members. */
+async function withoutHeader(csv) {
+  const start = await csv.slice(0, 1000).text();
+  return csv.slice(start.indexOf("\n") + 1);
 }
