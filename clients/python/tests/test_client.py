@@ -96,6 +96,7 @@ def test_everything_in_the_document_can_be_asked(server: Server) -> None:
         assert {each["session_id"] for each in client.list_sessions()} == {"demo", "other"}
         assert client.get_session("demo")["tokens_input"] == 12
         assert client.get_stats(session_id="demo")["agents"]["total"] == 1
+        assert client.get_log_histogram(since="2026-02-05", buckets=10)["buckets"][-1]["logs"]["total"] > 0
         assert client.get_health()["status"] == "healthy"
         with client.feed() as feed:
             next(feed)

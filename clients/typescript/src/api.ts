@@ -217,6 +217,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runtime/logs/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts log entries by level over time */
+        get: operations["get_runtime_logs_histogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runtime/messages": {
         parameters: {
             query?: never;
@@ -496,6 +513,17 @@ export interface components {
         AgentStatus: "initializing" | "planning" | "executing" | "reviewing" | "completed" | "failed" | "cancelled";
         /** @enum {string} */
         AgentType: "planner" | "builder" | "reviewer" | "tester" | "orchestrator" | "utility";
+        /** @description The entries of one bucket. */
+        Bucket: {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             * @example 2026-02-05T10:00:00.123Z
+             */
+            at: string;
+            /** @description The entries in it that are of the time that was asked for. */
+            logs: components["schemas"]["LogCounts"];
+        };
         /**
          * @example {
          *       "agent_type": "planner",
@@ -613,6 +641,36 @@ export interface components {
              * @description How many messages to the agent it has not acknowledged.
              */
             messages_waiting: number;
+        };
+        /**
+         * @description The answer.
+         * @example {
+         *       "bucket_seconds": 60,
+         *       "buckets": [
+         *         {
+         *           "at": "2026-02-05T10:00:00.000Z",
+         *           "logs": {
+         *             "by_level": {
+         *               "CRITICAL": 0,
+         *               "DEBUG": 2,
+         *               "ERROR": 1,
+         *               "INFO": 16,
+         *               "WARNING": 1
+         *             },
+         *             "total": 20
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        Histogram: {
+            /**
+             * Format: int64
+             * @description How many seconds a bucket has. Each begins at a multiple of that.
+             */
+            bucket_seconds: number;
+            /** @description From `since` to `until`, oldest first, those without an entry too. */
+            buckets: components["schemas"]["Bucket"][];
         };
         /**
          * @description The answer to several new entries, whose ids follow one another.
@@ -2371,6 +2429,49 @@ export interface operations {
             };
             401: components["responses"]["401"];
             404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_runtime_logs_histogram: {
+        parameters: {
+            query: {
+                /** @description Only what is of this agent. */
+                agent_id?: string;
+                /** @description About the most buckets, whose length is a usual one: one more at most. By default 60. */
+                buckets?: number;
+                /**
+                 * @description Only what is of this session.
+                 * @example demo
+                 */
+                session_id?: string;
+                /**
+                 * @description Only what is of this time or later.
+                 * @example 2026-02-05T10:00:00Z
+                 */
+                since: string;
+                /**
+                 * @description Only what is of an earlier time; by default the present.
+                 * @example 2026-02-06T10:00:00Z
+                 */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            401: components["responses"]["401"];
             422: components["responses"]["422"];
             503: components["responses"]["503"];
         };

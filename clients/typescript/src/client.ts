@@ -207,6 +207,9 @@ export class OrchestratorClient {
   getStats(query: Query<"get_runtime_stats"> = {}) {
     return data(this.#api.GET("/api/runtime/stats", { params: { query } }));
   }
+  getLogHistogram(query: Query<"get_runtime_logs_histogram">) {
+    return data(this.#api.GET("/api/runtime/logs/histogram", { params: { query } }));
+  }
   getHealth() {
     return data(this.#api.GET("/health"));
   }

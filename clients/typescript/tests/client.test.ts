@@ -93,6 +93,8 @@ test("everything in the document can be asked", async (t) => {
   assert.deepEqual((await all(client.listSessions())).map(({ session_id }) => session_id).sort(), ["demo", "other"]);
   assert.equal((await client.getSession("demo")).tokens_input, 12);
   assert.equal((await client.getStats({ session_id: "demo" })).agents.total, 1);
+  const { buckets } = await client.getLogHistogram({ since: "2026-02-05", buckets: 10 });
+  assert.ok((buckets.at(-1)?.logs.total ?? 0) > 0);
   assert.equal((await client.getHealth()).status, "healthy");
   for await (const _ of client.feed({ transport: "events" })) break;
 

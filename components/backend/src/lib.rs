@@ -11,6 +11,7 @@ mod counts;
 mod events;
 pub mod health;
 pub mod ingest;
+mod log_histogram;
 mod logs;
 mod messages;
 mod metrics;

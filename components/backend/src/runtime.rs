@@ -6,7 +6,8 @@ use http_api::Settings;
 use http_api::routing::{self, Table};
 
 use crate::{
-    events, logs, messages, prompts, running_agents, sessions, stats, system_logs, workflows,
+    events, log_histogram, logs, messages, prompts, running_agents, sessions, stats, system_logs,
+    workflows,
 };
 
 /// The routes of the group.
@@ -19,6 +20,7 @@ pub fn table() -> Table<Database> {
     running_agents::table()
         .merge(prompts::table())
         .merge(logs::table())
+        .merge(log_histogram::table())
         .merge(system_logs::table())
         .merge(workflows::table())
         .merge(messages::table())

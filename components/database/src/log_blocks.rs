@@ -288,6 +288,9 @@ impl Log {
     }
 }
 
+/// The condition on entries of `agent_logs` that are in no block.
+pub const IN_TAIL: &str = concat!("id >= ", tail!("agent"));
+
 /// How many entries of `agent_logs` there are of each level (columns `log_level`, `entries`), of all time: blocks by their
 /// counts, the others and the tail by their rows.
 pub const ENTRIES_BY_LEVEL: &str = entries_by_level!("", "stale", "");

@@ -212,3 +212,77 @@ async fn what_matches_is_exported_however_much_it_is() {
     );
     setup.browser.close().await;
 }
+
+#[tokio::test]
+async fn a_time_is_chosen_by_click_and_by_drag() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "agent('a1', 'Planner')
+for minute in range(30):
+    for n in range(minute % 3 + 1): log(f'minute {minute}', 'ERROR' if minute == 5 else 'INFO', created_at=f'2026-01-01 00:{minute:02}:00')
+log('just now', 'ERROR')",
+    );
+    let browser = &setup.browser;
+    let address = "#/logs?since=2026-01-01T00:00:00.000Z&until=2026-01-01T00:30:00.000Z";
+    browser.run(&format!("location.hash = '{address}'")).await;
+    let columns = "document.querySelectorAll('.histogram a:has(rect)').length";
+    browser.until(&format!("{columns} === 30")).await;
+    let label = "return document.querySelector('.histogram a:has([data-level=ERROR])').getAttribute('aria-label')";
+    let label = browser.run(label).await;
+    assert!(
+        label.as_str().unwrap().contains("3 entries (3 ERROR)"),
+        "{label}"
+    );
+
+    // A column is a link to what is in it.
+    browser.click(".histogram a:has([data-level=ERROR])").await;
+    browser
+        .until("location.hash.includes('since=2026-01-01T00%3A05%3A00')")
+        .await;
+    browser
+        .until("document.querySelectorAll('.entries > li').length === 3")
+        .await;
+    browser.until_text(".entries", "minute 5").await;
+
+    browser.run(&format!("location.hash = '{address}'")).await;
+    browser.until(&format!("{columns} === 30")).await;
+    browser
+        .run(
+            "const [from, to] = [...document.querySelectorAll('.histogram a:has(rect)')].slice(9, 12).filter((_, index) => index !== 1);
+             for (const [type, column] of [['pointerdown', to], ['pointerover', to], ['pointerover', from], ['pointerup', from]])
+               column.dispatchEvent(new PointerEvent(type, { bubbles: true }))",
+        )
+        .await;
+    browser
+        .until("location.hash.includes('since=2026-01-01T00%3A09%3A00')")
+        .await;
+    browser
+        .until("location.hash.includes('until=2026-01-01T00%3A11%3A30')")
+        .await;
+    // Of the minutes 9, 10 and 11.
+    browser
+        .until("document.querySelectorAll('.entries > li').length === 6")
+        .await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
+async fn what_failed_in_the_last_hour_and_why_is_two_clicks_away() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "agent('a1', 'Planner')\nlog('long ago', 'ERROR', created_at='2026-01-01 00:00:00')\nlog('well')\nlog('out of memory', 'CRITICAL')",
+    );
+    let browser = &setup.browser;
+    browser.click("#views a[href='#/logs']").await;
+    browser.until_text(".entries", "well").await;
+    browser.click("a[href='#/logs?level=ERROR&last=1h']").await;
+    browser
+        .until("document.querySelectorAll('.entries > li').length === 1")
+        .await;
+    browser.until_text(".entries", "out of memory").await;
+    setup.browser.close().await;
+}

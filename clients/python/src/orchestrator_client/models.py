@@ -789,6 +789,14 @@ class GetRuntimeLogsAgentIdParametersQuery(TypedDict):
     until: NotRequired[str]
 
 
+class GetRuntimeLogsHistogramParametersQuery(TypedDict):
+    agent_id: NotRequired[str]
+    buckets: NotRequired[int]
+    session_id: NotRequired[str]
+    since: str
+    until: NotRequired[str]
+
+
 class GetRuntimeMessagesParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     cursor: NotRequired[str]
@@ -1194,6 +1202,21 @@ class PostV1TracesResponse1(TypedDict):
     message: NotRequired[str]
 
 
+class Bucket(TypedDict):
+    """
+    The entries of one bucket.
+    """
+
+    at: str
+    """
+    When it begins.
+    """
+    logs: LogCounts
+    """
+    The entries in it that are of the time that was asked for.
+    """
+
+
 class Health(TypedDict):
     blocked_for_seconds: NotRequired[int | None]
     """
@@ -1220,6 +1243,21 @@ class Health(TypedDict):
     writable: NotRequired[bool | None]
     """
     Whether the database takes writes; false where another process has held the write lock for 5 seconds.
+    """
+
+
+class Histogram(TypedDict):
+    """
+    The answer.
+    """
+
+    bucket_seconds: int
+    """
+    How many seconds a bucket has. Each begins at a multiple of that.
+    """
+    buckets: list[Bucket]
+    """
+    From `since` to `until`, oldest first, those without an entry too.
     """
 
 

@@ -7,6 +7,7 @@ import { exact, time } from "./format.js";
 import * as health from "./health.js";
 import * as logFeed from "./log-feed.js";
 import { logFilter } from "./log-filter.js";
+import { logHistogram } from "./log-histogram.js";
 import { LogPages, filtered, queries, readFilter } from "./log-pages.js";
 import { retentionLine } from "./retention.js";
 import { to } from "./route.js";
@@ -61,10 +62,18 @@ export function mount(root, first) {
   );
   const note = h("p", { class: "note", role: "status", text: "Loading" });
   const filters = logFilter([error, ...save, pause]);
+  const histogram = logHistogram();
   const retention = retentionLine();
   root.append(
-    h("div", { class: "row" }, h("h1", { text: "Logs" }), h("a", { href: to("system"), text: "System log" })),
+    h(
+      "div",
+      { class: "row" },
+      h("h1", { text: "Logs" }),
+      h("a", { href: to("logs", "", { level: "ERROR", last: "1h" }), text: "Failed in the last hour" }),
+      h("a", { href: to("system"), text: "System log" }),
+    ),
     filters.element,
+    histogram.element,
     note,
     retention.element,
     h("div", { class: "logbox" }, fresh, box),
@@ -94,6 +103,7 @@ export function mount(root, first) {
     abort.abort();
     abort = new AbortController();
     filters.show(params);
+    histogram.show(params, readFilter(params));
     enqueue(async (signal) => {
       filter = readFilter(params);
       pages = new LogPages(filter);
@@ -323,6 +333,7 @@ export function mount(root, first) {
     unmount() {
       abort.abort();
       filters.unmount();
+      histogram.unmount();
       retention.unmount();
       document.removeEventListener("keydown", keydown);
       for (const stop of unlisten) stop();

@@ -4,6 +4,7 @@ mod agent_messages;
 mod agents;
 mod heartbeats;
 mod history;
+mod log_histogram;
 mod logs;
 mod messages;
 mod new_logs;

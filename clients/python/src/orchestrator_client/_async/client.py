@@ -303,6 +303,11 @@ class AsyncClient:
     async def get_stats(self, **filters: Unpack[models.GetRuntimeStatsParametersQuery]) -> models.Stats:
         return cast(models.Stats, await self._get("/api/runtime/stats", query(filters)))
 
+    async def get_log_histogram(
+        self, **filters: Unpack[models.GetRuntimeLogsHistogramParametersQuery]
+    ) -> models.Histogram:
+        return cast(models.Histogram, await self._get("/api/runtime/logs/histogram", query(filters)))
+
     async def get_health(self) -> models.Health:
         return cast(models.Health, await self._get("/health"))
 

@@ -293,6 +293,9 @@ class Client:
     def get_stats(self, **filters: Unpack[models.GetRuntimeStatsParametersQuery]) -> models.Stats:
         return cast(models.Stats, self._get("/api/runtime/stats", query(filters)))
 
+    def get_log_histogram(self, **filters: Unpack[models.GetRuntimeLogsHistogramParametersQuery]) -> models.Histogram:
+        return cast(models.Histogram, self._get("/api/runtime/logs/histogram", query(filters)))
+
     def get_health(self) -> models.Health:
         return cast(models.Health, self._get("/health"))
 
