@@ -33,21 +33,12 @@ fn page<'a, R: Resource>(
     window: Window<'a>,
 ) -> Reading<'a, Row<R>> {
     Box::pin(async move {
-        let search = match (R::searched(sent), sent.text("q")) {
-            (Some(log), Some(text)) => Some((log, text)),
-            _ => None,
-        };
-        Ok(match search {
-            Some((log, text)) => {
-                let search =
-                    |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
-                database.read(search).await?
-            }
-            None => {
-                let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
-                database.one(list).await?
-            }
-        })
+        if let (Some(log), Some(text)) = (R::searched(sent), sent.text("q")) {
+            let search = |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
+            return Ok(database.read(search).await?);
+        }
+        let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
+        Ok(database.one(list).await?)
     })
 }
 
