@@ -99,18 +99,34 @@ impl HandlerState for Instances {
     }
 }
 
-/// When a piece of a streaming response last left an instance.
+/// When a piece of a streaming response last left an instance, and whether the instance has ended before its responses.
 #[derive(Clone, Default)]
-pub(crate) struct StreamActivity(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct StreamActivity(Arc<Streams>);
+
+#[derive(Default)]
+struct Streams {
+    last: Mutex<Option<Instant>>,
+    are_cut: AtomicBool,
+}
 
 impl StreamActivity {
     /// Notes a piece.
     pub(crate) fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn last(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the instance ends in the middle: what it was streaming ends too, but is not whole.
+    fn cut(&self) {
+        self.0.are_cut.store(true, Ordering::Release);
+    }
+
+    /// Whether what streamed, and has an end, may not be whole.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.are_cut.load(Ordering::Acquire)
     }
 }
 
@@ -164,10 +180,11 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<Guest>, result: Result<()>) {
-        if let Err(error) = result
-            && !self.closing.load(Ordering::Relaxed)
-        {
-            tracing::error!(component = &*self.component, "instance failed: {error:?}");
+        if let Err(error) = result {
+            self.activity.cut();
+            if !self.closing.load(Ordering::Relaxed) {
+                tracing::error!(component = &*self.component, "instance failed: {error:?}");
+            }
         }
         drop(store);
     }
@@ -191,7 +208,16 @@ impl WorkerExpiration for Expiration {
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
         }
-        self.sleep.as_mut().poll(cx)
+        let ended = self.sleep.as_mut().poll(cx);
+        if ended.is_ready() && status != WorkerStatus::Idle {
+            self.activity.cut();
+            if status == WorkerStatus::PostReturn {
+                tracing::info!(
+                    "an instance ends with its answers: nobody took anything of them for {REQUEST_LIMIT:?}"
+                );
+            }
+        }
+        ended
     }
 }
 

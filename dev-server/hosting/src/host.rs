@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
 use database::WRITE_LOCK_TIMEOUT;
 use http::{Method, Request, Response, header};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,10 +22,10 @@ use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocat
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use crate::component::{Instances, RequestHandle};
+use crate::component::{Instances, RequestHandle, StreamActivity};
 use crate::guest::Guest;
 use crate::manifest::Manifest;
-use crate::shares::{Client, NoPlace, Places, Queues, Share, Shares};
+use crate::shares::{Client, NoPlace, Place, Places, Queues, Share, Shares};
 use crate::storage::{Databases, Storage};
 
 /// How many requests that may write, and as many that may not, are in progress at once; more wait their turn. Two
@@ -245,14 +248,42 @@ impl Host {
         })?;
         let activity = handle.activity();
         Ok(response.map(|body| {
-            let body = body.map_frame(move |frame| {
-                // Held as long as the body is.
-                let _ = &place;
-                activity.beat();
-                frame
-            });
-            Either::Right(body.boxed_unsync())
+            let streamed = Streamed {
+                body,
+                activity,
+                _place: place,
+            };
+            Either::Right(streamed.boxed_unsync())
         }))
+    }
+}
+
+/// A body that streams, which has an end only where the component has ended it.
+struct Streamed {
+    body: WasiBody,
+    activity: StreamActivity,
+    _place: Place,
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(match frame {
+            None if self.activity.is_cut() => {
+                let reason = "the instance has ended".to_owned();
+                Some(Err(HttpError::InternalError(Some(reason))))
+            }
+            frame => {
+                self.activity.beat();
+                frame
+            }
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A long list as a file: what it costs the server, and those beside it.
 
+use std::path::Path;
+
 use http_body_util::BodyExt as _;
 use rusqlite::Connection as Sqlite;
 use serde_json::json;
@@ -12,6 +14,22 @@ use crate::support::server::{DEADLINE, Server};
 const ENTRIES: usize = 1500;
 const BYTES: usize = 100_000;
 
+/// So many entries of an agent, from a connection of another process.
+fn fill(path: &Path, entries: usize) -> Sqlite {
+    let foreign = Sqlite::open(path).unwrap();
+    foreign.busy_timeout(DEADLINE).unwrap();
+    foreign
+        .execute_batch(&format!(
+            "INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ('d', 'd', 'tester');
+             INSERT INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 's');
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {entries})
+             INSERT INTO agent_logs (agent_id, log_level, log_type, message)
+             SELECT 'a', 'INFO', 'milestone', hex(zeroblob({BYTES} / 2)) FROM n"
+        ))
+        .unwrap();
+    foreign
+}
+
 #[tokio::test]
 async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
     let folder = tempdir().unwrap();
@@ -22,17 +40,7 @@ async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
         .send(Request::new("GET", "/health"))
         .await
         .json(200);
-    let foreign = Sqlite::open(&path).unwrap();
-    foreign.busy_timeout(DEADLINE).unwrap();
-    foreign
-        .execute_batch(&format!(
-            "INSERT INTO orchestrator_agents (id, name, agent_type) VALUES ('d', 'd', 'tester');
-             INSERT INTO agents (id, orchestrator_agent_id, session_id) VALUES ('a', 'd', 's');
-             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {ENTRIES})
-             INSERT INTO agent_logs (agent_id, log_level, log_type, message)
-             SELECT 'a', 'INFO', 'milestone', hex(zeroblob({BYTES} / 2)) FROM n"
-        ))
-        .unwrap();
+    let foreign = fill(&path, ENTRIES);
     let checkpoint = || {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         foreign
@@ -76,4 +84,37 @@ async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
     assert!(bytes > ENTRIES * BYTES, "{bytes}");
     let grown = (most - before) >> 20;
     assert!(grown < 48, "{grown} MiB for {} MiB", bytes >> 20);
+}
+
+/// A client that reads nothing for long finds its file cut, and not whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_nobody_reads_breaks_off() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = Server::start(&path, &[]);
+    let mut connection = server.connect().await;
+    connection
+        .send(Request::new("GET", "/health"))
+        .await
+        .json(200);
+    fill(&path, 800);
+    let request = Request::new("GET", "/api/runtime/logs?format=ndjson");
+    let mut file = server.connect().await.begin(request).await.into_body();
+    file.frame().await.expect("a piece").expect("a whole piece");
+    tokio::task::block_in_place(|| server.wait_for("an instance ends with its answers"));
+    let mut bytes = 0;
+    let is_cut = loop {
+        match file.frame().await {
+            Some(Ok(piece)) => bytes += piece.into_data().unwrap().len(),
+            Some(Err(_)) => break true,
+            None => break false,
+        }
+    };
+    assert!(is_cut, "it seems whole after {bytes} bytes");
+    assert!(bytes < 800 * BYTES, "{bytes}");
+    let mut connection = server.connect().await;
+    connection
+        .send(Request::new("GET", "/api/runtime/logs?limit=1"))
+        .await
+        .json(200);
 }
