@@ -1,7 +1,7 @@
 # The developer's front door. Each target does its own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev build components test test-clients test-ingest lint lint-board bench soak schemathesis up migrate clean install-backend setup-db dev-backend
+.PHONY: help setup dev build components test test-clients test-ingest lint lint-board bench bench-peers soak schemathesis up migrate clean install-backend setup-db dev-backend
 
 CARGO := cargo
 # The folder of the native build; the components are always built into ./target, where spin.toml looks for them.
@@ -81,10 +81,20 @@ node_modules: package-lock.json
 	npm ci --no-audit --no-fund
 	@touch node_modules
 
-bench: build ## Measure, and write docs/benchmark.md
+bench: build ## Measure, and write docs/benchmark.md; with PEERS=1 others too, and docs/peers.md
 	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } || \
 		{ echo "wrk is missing: install it with your package manager"; exit 1; }
 	$(CARGO) run --locked --release -p bench
+	@if [ -n "$(PEERS)" ]; then $(MAKE) --no-print-directory bench-peers; fi
+
+# What `make bench PEERS=1` does after that: PocketBase and a FastAPI service with the same data.
+bench-peers: build target/peers/ready
+	target/peers/bin/python bench/peers/run --orchestrator $(ORCHESTRATOR) --output docs/peers.md
+
+target/peers/ready: bench/peers/requirements.txt
+	python3 -m venv --clear target/peers
+	target/peers/bin/pip install --quiet --requirement bench/peers/requirements.txt
+	touch $@
 
 soak: build ## Run a server into trouble for MINUTES (10), and see what it has lost
 	@scripts/soak --minutes $(or $(MINUTES),10)
