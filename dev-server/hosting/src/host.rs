@@ -341,7 +341,9 @@ fn engine() -> Result<Engine> {
         .total_tables(2 * INSTANCES)
         .total_stacks(INSTANCES)
         .total_core_instances(8 * INSTANCES)
-        .linear_memory_keep_resident(1 << 20)
+        // Memory of instances that have ended, kept for the next ones: more makes nothing quicker (docs/performance.md).
+        .max_unused_warm_slots(8)
+        .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(1 << 16);
     let pooled = with_allocation(InstanceAllocationStrategy::Pooling(pooling));
     // The pool reserves terabytes of addresses, which not every system gives.
