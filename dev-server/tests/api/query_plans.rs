@@ -78,7 +78,12 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
     let response = api.call(Request::new("GET", uri).build()).await;
     Response::read(response).await.unwrap().json(200);
 
-    let (sql, parameters) = recorder.statements.lock().unwrap().last().unwrap().clone();
+    let (sql, parameters) = {
+        let statements = recorder.statements.lock().unwrap();
+        // Some lists are read in a transaction.
+        let mut reads = statements.iter().rev().filter(|(sql, _)| sql != "COMMIT");
+        reads.next().unwrap().clone()
+    };
     let mut plan = Vec::new();
     recorder
         .native
@@ -145,7 +150,7 @@ const FILTERS: [(&str, &str, &str); 17] = [
     ("waiting", "user", "receiver_type=?"),
     ("since", "2026-01-01", "rowid>?"),
     ("until", "2026-01-02", "rowid<?"),
-    ("q", "x", ""),
+    ("q", "xyz", ""),
     ("", "", ""),
 ];
 
