@@ -22,21 +22,6 @@ pub enum Log {
     System,
 }
 
-/// SQL about one of the two logs: `{log}` is its name in `log_blocks`, `{table}` its table.
-macro_rules! of_log {
-    ($log:expr, $sql:expr) => {
-        match $log {
-            Log::Agent => $sql
-                .replace("{log}", "agent")
-                .replace("{table}", "agent_logs"),
-            Log::System => $sql
-                .replace("{log}", "system")
-                .replace("{table}", "system_logs"),
-        }
-    };
-}
-pub(crate) use of_log;
-
 /// The first id after all blocks.
 macro_rules! tail {
     ($log:literal) => {
@@ -46,6 +31,20 @@ macro_rules! tail {
             "'), -9223372036854775808)"
         )
     };
+}
+
+impl Log {
+    /// SQL about one of the two logs: `{log}` is its name in `log_blocks`, `{table}` its table, `{tail}` the first id after
+    /// all blocks.
+    pub(crate) fn sql(self, sql: &str) -> String {
+        let (log, table, tail) = match self {
+            Self::Agent => ("agent", "agent_logs", tail!("agent")),
+            Self::System => ("system", "system_logs", tail!("system")),
+        };
+        sql.replace("{log}", log)
+            .replace("{table}", table)
+            .replace("{tail}", tail)
+    }
 }
 
 /// Counts entries by level: the blocks that fulfil `$counted` by their counts, the rows of the blocks that fulfil `$read`,
@@ -137,11 +136,9 @@ impl Log {
     /// # Errors
     /// Those of the connection.
     pub fn is_behind(self, db: &dyn Connection) -> Result<bool, Error> {
-        let sql = of_log!(
-            self,
-            "SELECT EXISTS (SELECT 1 FROM log_blocks WHERE log = '{log}' AND stale) OR coalesce(\
+        let sql = self.sql("SELECT EXISTS (SELECT 1 FROM log_blocks WHERE log = '{log}' AND stale) OR coalesce(\
              (SELECT max(id) >> 10 FROM {table}) > (SELECT min(id) >> 10 FROM {table} WHERE id >= \
-             coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808)), 0) \
+             {tail}), 0) \
              OR EXISTS (SELECT 1 FROM log_blocks WHERE log = '{log}' AND debug + info + warning + error + critical = 0 \
              AND block < (SELECT max(block) FROM log_blocks WHERE log = '{log}')) AS is_behind"
         );
@@ -156,16 +153,10 @@ impl Log {
     /// # Errors
     /// Those of the connection.
     pub fn count_some(self, db: &dyn Connection) -> Result<bool, Error> {
-        let stale = of_log!(
-            self,
-            "SELECT block FROM log_blocks WHERE log = '{log}' AND stale LIMIT 1"
-        );
+        let stale = self.sql("SELECT block FROM log_blocks WHERE log = '{log}' AND stale LIMIT 1");
         if let Some(mut row) = db.execute(&stale, &[])?.into_iter().next() {
             let block = row.integer("block")?;
-            let empty = of_log!(
-                self,
-                "DELETE FROM log_blocks WHERE log = '{log}' AND block = ?1"
-            );
+            let empty = self.sql("DELETE FROM log_blocks WHERE log = '{log}' AND block = ?1");
             // Where entries are left, it is made anew; the last block stays, since what comes after it is the tail.
             self.count(db, block, block + 1)?;
             if self.is_empty(db, block)? && !self.is_last(db, block)? {
@@ -174,10 +165,9 @@ impl Log {
             }
             return Ok(true);
         }
-        let next = of_log!(
-            self,
+        let next = self.sql(
             "SELECT min(id) >> 10 AS first, max(id) >> 10 AS last FROM {table} WHERE id >= \
-             coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808)"
+             {tail}",
         );
         let Some(mut row) = db.execute(&next, &[])?.into_iter().next() else {
             return Ok(false);
@@ -192,14 +182,10 @@ impl Log {
 
     /// Counts the blocks from `first` until before `end`.
     fn count(self, db: &dyn Connection, first: i64, end: i64) -> Result<(), Error> {
-        let clear = of_log!(
-            self,
-            "UPDATE log_blocks SET debug = 0, info = 0, warning = 0, error = 0, critical = 0, stale = 0, searched = 0 \
+        let clear = self.sql("UPDATE log_blocks SET debug = 0, info = 0, warning = 0, error = 0, critical = 0, stale = 0, searched = 0 \
              WHERE log = '{log}' AND block >= ?1 AND block < ?2"
         );
-        let count = of_log!(
-            self,
-            "INSERT INTO log_blocks (log, block, debug, info, warning, error, critical, first_time, last_time, stale) \
+        let count = self.sql("INSERT INTO log_blocks (log, block, debug, info, warning, error, critical, first_time, last_time, stale) \
              SELECT '{log}', id >> 10, sum(log_level IS 'DEBUG'), sum(log_level IS 'INFO'), sum(log_level IS 'WARNING'), \
              sum(log_level IS 'ERROR'), sum(log_level IS 'CRITICAL'), min(created_time), max(created_time), 0 \
              FROM {table} WHERE id >= ?1 << 10 AND id < ?2 << 10 GROUP BY id >> 10 \
@@ -213,26 +199,19 @@ impl Log {
     }
 
     fn is_empty(self, db: &dyn Connection, block: i64) -> Result<bool, Error> {
-        let sql = of_log!(
-            self,
-            "SELECT 1 FROM {table} WHERE id >= ?1 << 10 AND id < (?1 + 1) << 10 LIMIT 1"
-        );
+        let sql =
+            self.sql("SELECT 1 FROM {table} WHERE id >= ?1 << 10 AND id < (?1 + 1) << 10 LIMIT 1");
         Ok(db.execute(&sql, &[block.into()])?.is_empty())
     }
 
     fn is_last(self, db: &dyn Connection, block: i64) -> Result<bool, Error> {
-        let sql = of_log!(
-            self,
-            "SELECT 1 FROM log_blocks WHERE log = '{log}' AND block > ?1 LIMIT 1"
-        );
+        let sql = self.sql("SELECT 1 FROM log_blocks WHERE log = '{log}' AND block > ?1 LIMIT 1");
         Ok(db.execute(&sql, &[block.into()])?.is_empty())
     }
 
     /// Deletes blocks whose entries are all gone. Gives whether there may be more.
     fn sweep(self, db: &dyn Connection) -> Result<bool, Error> {
-        let sql = of_log!(
-            self,
-            "DELETE FROM log_blocks WHERE log = '{log}' AND block IN (SELECT block FROM log_blocks WHERE log = '{log}' \
+        let sql = self.sql("DELETE FROM log_blocks WHERE log = '{log}' AND block IN (SELECT block FROM log_blocks WHERE log = '{log}' \
              AND debug + info + warning + error + critical = 0 \
              AND block < (SELECT max(block) FROM log_blocks WHERE log = '{log}') LIMIT 100) RETURNING block"
         );
@@ -250,11 +229,9 @@ impl Log {
     /// # Errors
     /// Those of the connection.
     pub fn delete_old(self, db: &dyn Connection, days: i64, limit: usize) -> Result<usize, Error> {
-        let sql = of_log!(
-            self,
-            "DELETE FROM {table} WHERE id IN ({old} LIMIT +?2) RETURNING id"
-        )
-        .replace("{old}", &self.old());
+        let sql = self
+            .sql("DELETE FROM {table} WHERE id IN ({old} LIMIT +?2) RETURNING id")
+            .replace("{old}", &self.old());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         Ok(db.execute(&sql, &[days.into(), limit.into()])?.len())
     }
@@ -273,15 +250,13 @@ impl Log {
 
     /// The ids of the entries that are more than `?1` days old: those of blocks that have such, and of the tail.
     fn old(self) -> String {
-        of_log!(
-            self,
-            "SELECT id FROM log_blocks CROSS JOIN {table} ON id >= block << 10 AND id < (block + 1) << 10 \
+        self.sql("SELECT id FROM log_blocks CROSS JOIN {table} ON id >= block << 10 AND id < (block + 1) << 10 \
              WHERE log = '{log}' AND (stale OR first_time < \
              strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days')) AND (stale OR debug + info + warning + error + critical > 0) \
              AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
              AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z' \
              UNION ALL SELECT id FROM {table} \
-             WHERE id >= coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808) \
+             WHERE id >= {tail} \
              AND created_time < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?1 || ' days') \
              AND created_time GLOB '[0-9][0-9][0-9][0-9]-*T*Z'"
         )

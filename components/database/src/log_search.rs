@@ -6,7 +6,7 @@
 //! since are looked through as well. So what is found is right at once, and the filling only makes it quick. Where nothing
 //! fills them, it is the search that it would be without them.
 
-use crate::log_blocks::{Log, of_log};
+use crate::log_blocks::Log;
 use crate::{Access, Condition, Connection, Error, List, Page, Select, Value, Window};
 
 /// A text has no trigrams below this.
@@ -22,6 +22,19 @@ const MOST_BYTES: i64 = 64 << 10;
 const ANY: &str = "\u{e000}\u{e000}\u{e000}";
 /// How many parts a block has.
 const PARTS: i64 = 16;
+
+/// The condition on entries in parts, before the tail, with the text. The sign keeps SQLite from the
+/// tail's bound, which is no near one.
+macro_rules! in_parts {
+    ($table:literal) => {
+        concat!(
+            "id IN (SELECT entry.id FROM json_each(?) AS part CROSS JOIN ",
+            $table,
+            " AS entry ON entry.id >= part.value << 6 AND entry.id < (part.value + 1) << 6 \
+             WHERE +entry.id < ? AND instr(lower(entry.message), lower(?)))"
+        )
+    };
+}
 
 /// How a list is searched for a text.
 #[derive(Debug)]
@@ -114,18 +127,9 @@ impl Search<'_> {
     fn in_parts(&self, parts: &Parts) -> Vec<Condition> {
         let conditions = self.conditions.iter().cloned();
         let mut conditions: Vec<Condition> = conditions.map(Condition::beside).collect();
-        // The sign keeps SQLite from that bound, which is no near one.
         let sql = match self.log {
-            Log::Agent => {
-                "id IN (SELECT entry.id FROM json_each(?) AS part CROSS JOIN agent_logs AS entry \
-                 ON entry.id >= part.value << 6 AND entry.id < (part.value + 1) << 6 \
-                 WHERE +entry.id < ? AND instr(lower(entry.message), lower(?)))"
-            }
-            Log::System => {
-                "id IN (SELECT entry.id FROM json_each(?) AS part CROSS JOIN system_logs AS entry \
-                 ON entry.id >= part.value << 6 AND entry.id < (part.value + 1) << 6 \
-                 WHERE +entry.id < ? AND instr(lower(entry.message), lower(?)))"
-            }
+            Log::Agent => in_parts!("agent_logs"),
+            Log::System => in_parts!("system_logs"),
         };
         let values = vec![
             parts.json.as_str().into(),
@@ -166,18 +170,15 @@ impl Log {
             let bound = if descending { &mut to } else { &mut from };
             *bound = after >> 6;
         }
-        let sql = of_log!(
-            self,
-            "SELECT coalesce((SELECT (max(block) + 1) << 10 FROM log_blocks WHERE log = '{log}'), -9223372036854775808) AS tail, \
+        let sql = self.sql("SELECT {tail} AS tail, \
              count(*) AS number, coalesce(min(part), 0) AS first, coalesce(max(part), 0) AS last, \
              json_group_array(part) AS json FROM (SELECT part FROM (\
              SELECT * FROM (SELECT rowid AS part FROM {table}_text WHERE {table}_text MATCH ?1 \
              AND rowid >= ?2 AND rowid <= ?3 ORDER BY rowid {direction} LIMIT ?4) \
-             UNION SELECT (block << 4) + value FROM log_blocks \
-             CROSS JOIN json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]') WHERE log = '{log}' AND stale \
-             UNION SELECT (block << 4) + value FROM log_blocks \
-             CROSS JOIN json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]') \
-             WHERE log = '{log}' AND searched < 16 AND value >= searched) \
+             UNION SELECT (block << 4) + value FROM (\
+             SELECT block, 0 AS done FROM log_blocks WHERE log = '{log}' AND stale \
+             UNION ALL SELECT block, searched FROM log_blocks WHERE log = '{log}' AND searched < 16) \
+             CROSS JOIN json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]') WHERE value >= done) \
              WHERE part >= ?2 AND part <= ?3 ORDER BY part {direction} LIMIT ?4)"
         )
         .replace("{direction}", direction);
@@ -213,26 +214,18 @@ impl Log {
             return Ok(false);
         };
         let (first, end) = ((block * PARTS) + searched, (block + 1) * PARTS);
-        let sizes = of_log!(
-            self,
+        let sizes = self.sql(
             "SELECT id >> 6 AS part, sum(octet_length(message)) AS bytes FROM {table} \
-             WHERE id >= ?1 << 6 AND id < ?2 << 6 GROUP BY id >> 6"
+             WHERE id >= ?1 << 6 AND id < ?2 << 6 GROUP BY id >> 6",
         );
-        let clear = of_log!(
-            self,
-            "DELETE FROM {table}_text WHERE rowid >= ?1 AND rowid < ?2"
-        );
-        let fill = of_log!(
-            self,
-            "INSERT INTO {table}_text (rowid, message) \
+        let clear = self.sql("DELETE FROM {table}_text WHERE rowid >= ?1 AND rowid < ?2");
+        let fill = self.sql("INSERT INTO {table}_text (rowid, message) \
              SELECT id >> 6, group_concat(replace(CAST(message AS TEXT), char(0), char(10)), char(10)) FROM {table} \
              WHERE id >= ?1 << 6 AND id < ?2 << 6 GROUP BY id >> 6"
         );
-        let fill_any = of_log!(
-            self,
-            "INSERT INTO {table}_text (rowid, message) VALUES (?1, ?2)"
-        );
-        let done = "UPDATE log_blocks SET searched = ?3 WHERE log = ?1 AND block = ?2";
+        let fill_any = self.sql("INSERT INTO {table}_text (rowid, message) VALUES (?1, ?2)");
+        let done =
+            self.sql("UPDATE log_blocks SET searched = ?2 WHERE log = '{log}' AND block = ?1");
         let (mut until, mut sum, mut too_large) = (end, 0, None);
         for mut row in db.execute(&sizes, &[first.into(), end.into()])? {
             let (part, bytes) = (row.integer("part")?, row.integer("bytes")?);
@@ -250,15 +243,13 @@ impl Log {
             None => db.execute(&fill, &[first.into(), until.into()])?,
         };
         let searched = until - block * PARTS;
-        db.execute(done, &[self.name().into(), block.into(), searched.into()])?;
+        db.execute(&done, &[block.into(), searched.into()])?;
         Ok(true)
     }
 
     /// The newest block that is not filled in, and how many of its parts are.
     fn next_unsearched(self, db: &dyn Connection) -> Result<Option<(i64, i64)>, Error> {
-        let sql = of_log!(
-            self,
-            "SELECT block, searched FROM log_blocks WHERE log = '{log}' AND searched < 16 AND NOT stale \
+        let sql = self.sql("SELECT block, searched FROM log_blocks WHERE log = '{log}' AND searched < 16 AND NOT stale \
              ORDER BY block DESC LIMIT 1"
         );
         let row = db.execute(&sql, &[])?.into_iter().next();
@@ -268,19 +259,10 @@ impl Log {
 
     /// Removes what is filled in of a block that has no entries any more.
     pub(crate) fn forget_texts(self, db: &dyn Connection, block: i64) -> Result<(), Error> {
-        let sql = of_log!(
-            self,
-            "DELETE FROM {table}_text WHERE rowid >= ?1 << 4 AND rowid < (?1 + 1) << 4"
-        );
+        let sql =
+            self.sql("DELETE FROM {table}_text WHERE rowid >= ?1 << 4 AND rowid < (?1 + 1) << 4");
         db.execute(&sql, &[block.into()])?;
         Ok(())
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::System => "system",
-        }
     }
 }
 

@@ -33,12 +33,12 @@ fn page<'a, R: Resource>(
     window: Window<'a>,
 ) -> Reading<'a, Row<R>> {
     Box::pin(async move {
-        if let (Some(log), Some(text)) = (R::searched(sent), sent.text("q")) {
-            let search = |db: &dyn Connection| queries::search::<R>(db, log, text, sent, window);
-            return Ok(database.read(search).await?);
-        }
         let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
-        Ok(database.one(list).await?)
+        Ok(if queries::searched::<R>(sent).is_some() {
+            database.read(list).await?
+        } else {
+            database.one(list).await?
+        })
     })
 }
 

@@ -115,6 +115,20 @@ impl Column {
         }
     }
 
+    /// What a client may say of a row beside all else: any object.
+    #[must_use]
+    pub const fn metadata(example: &'static str) -> Self {
+        Self::new(
+            "metadata",
+            Kind::Object,
+            "What else is known of it.",
+            example,
+        )
+        .nullable()
+        .given(Create::Optional)
+        .changed()
+    }
+
     /// The same, and it may be null.
     #[must_use]
     pub const fn nullable(self) -> Self {

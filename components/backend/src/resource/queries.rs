@@ -52,7 +52,7 @@ impl Declaration {
     }
 }
 
-/// A page of the list.
+/// A page of the list. In a transaction where it is [`searched`]; else it takes one statement.
 pub(crate) fn list<R: Resource>(
     db: &dyn Connection,
     sent: &Input,
@@ -63,11 +63,28 @@ pub(crate) fn list<R: Resource>(
         whole: &declaration.select(),
         shortened: &declaration.select_shortened(),
     };
-    let alternatives = R::alternatives(sent, conditions::<R>(sent));
-    let page = declaration
-        .list
-        .page(db, select, R::access(sent), &alternatives, window)?;
+    let conditions = conditions::<R>(sent);
+    let list = declaration.list;
+    let page = if let Some((log, text)) = searched::<R>(sent) {
+        let search = Search {
+            log,
+            list,
+            select,
+            text,
+            alternatives: R::alternatives(sent, conditions.clone()),
+            conditions,
+        };
+        search.page(db, window)?
+    } else {
+        let alternatives = R::alternatives(sent, conditions);
+        list.page(db, select, R::access(sent), &alternatives, window)?
+    };
     PageOf::new(page, |row, json| declaration.tell(row, json))
+}
+
+/// The text that the list is searched for, and the log whose index of texts finds it.
+pub(crate) fn searched<R: Resource>(sent: &Input) -> Option<(Log, &str)> {
+    Some((R::searched(sent)?, sent.text("q")?))
 }
 
 /// What the filters that were sent say.
@@ -86,31 +103,6 @@ fn conditions<R: Resource>(sent: &Input) -> Vec<Condition> {
             })
         })
         .collect()
-}
-
-/// A page of a log's list that is searched for a text. In a transaction.
-pub(crate) fn search<R: Resource>(
-    db: &dyn Connection,
-    log: Log,
-    text: &str,
-    sent: &Input,
-    window: Window<'_>,
-) -> Result<PageOf<Row<R>>, Error> {
-    let declaration = R::DECLARATION;
-    let conditions = conditions::<R>(sent);
-    let search = Search {
-        log,
-        list: declaration.list,
-        select: Select {
-            whole: &declaration.select(),
-            shortened: &declaration.select_shortened(),
-        },
-        text,
-        alternatives: R::alternatives(sent, conditions.clone()),
-        conditions,
-    };
-    let page = search.page(db, window)?;
-    PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
 /// The row with that id.
