@@ -76,15 +76,7 @@ impl Resource for Definition {
             .nullable()
             .given(Create::Optional)
             .changed(),
-            Column::new(
-                "metadata",
-                Kind::Object,
-                "What else is known of it.",
-                r#"{"team": "core"}"#,
-            )
-            .nullable()
-            .given(Create::Optional)
-            .changed(),
+            Column::metadata(r#"{"team": "core"}"#),
             Column::new("is_active", Kind::Boolean, "Whether it is in use.", "true")
                 .given(Create::Number(1))
                 .changed(),

@@ -129,15 +129,7 @@ impl Resource for Prompt {
                 .nullable()
                 .given(Create::Optional)
                 .changed(),
-            Column::new(
-                "metadata",
-                Kind::Object,
-                "What else is known of it.",
-                "null",
-            )
-            .nullable()
-            .given(Create::Optional)
-            .changed(),
+            Column::metadata("null"),
         ],
         filters: &[
             OF_AGENT,

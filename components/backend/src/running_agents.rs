@@ -84,15 +84,7 @@ impl Resource for RunningAgent {
                 .nullable()
                 .given(Create::Optional)
                 .changed(),
-            Column::new(
-                "metadata",
-                Kind::Object,
-                "What else is known of it.",
-                "null",
-            )
-            .nullable()
-            .given(Create::Optional)
-            .changed(),
+            Column::metadata("null"),
             Column::new(
                 "started_at",
                 Kind::Time,

@@ -6,7 +6,7 @@ use database::{Connection, Error};
 use otlp::{Is, Span};
 
 use super::items::{self, Before, Missing};
-use super::json;
+use super::those;
 use super::tree::{Above, Place, places};
 
 /// New spans, and who is above them.
@@ -114,6 +114,5 @@ fn lost_owners(
     if owners.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows = db.execute(SQL, &[json(&owners)])?.into_iter();
-    rows.map(|mut row| row.text("value")).collect()
+    those(db, SQL, &owners)
 }

@@ -8,8 +8,8 @@ use otlp::{Is, Span};
 use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, Needed};
-use super::json;
 use super::tree::{Above, Known, Place};
+use super::{json, those};
 
 /// For how long it is known what came, as SQLite says it.
 const KEPT: &str = "-30 days";
@@ -78,8 +78,7 @@ pub(super) fn waited_for(db: &dyn Connection, new: &[&Span]) -> Result<HashSet<S
     const SQL: &str = "SELECT value FROM json_each(?1) \
          WHERE EXISTS (SELECT 1 FROM otlp_items WHERE above = 'missing' AND owner_id = value)";
     let ids: Vec<&str> = new.iter().map(|span| &*span.id).collect();
-    let rows = db.execute(SQL, &[json(&ids)])?.into_iter();
-    rows.map(|mut row| row.text("value")).collect()
+    those(db, SQL, &ids)
 }
 
 pub(super) fn insert(

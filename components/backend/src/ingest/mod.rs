@@ -13,11 +13,13 @@ mod rows;
 mod spans;
 mod tree;
 
+use std::collections::HashSet;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use database::Database;
+use database::{Connection, Database, Error};
 use http::{HeaderValue, StatusCode, header};
 use http_api::routing::{self, Table, path, post};
 use http_api::{ApiError, RawBody, Settings};
@@ -39,6 +41,16 @@ pub fn table() -> Table<Database> {
 fn json(rows: &impl serde::Serialize) -> database::Value {
     // Lists of text and numbers always serialise.
     serde_json::to_string(rows).unwrap_or_default().into()
+}
+
+/// Those of `ids` that a query gives as `value`.
+fn those(
+    db: &dyn Connection,
+    sql: &str,
+    ids: &impl serde::Serialize,
+) -> Result<HashSet<String>, Error> {
+    let rows = db.execute(sql, &[json(ids)])?.into_iter();
+    rows.map(|mut row| row.text("value")).collect()
 }
 
 async fn traces(State(database): State<Database>, body: RawBody) -> Response {

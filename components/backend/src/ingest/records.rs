@@ -7,9 +7,9 @@ use database::{Connection, Error};
 use otlp::Record;
 
 use super::items::sweep;
-use super::json;
 use super::rows::next_log_id;
 use super::tree::{Above, Place};
+use super::{json, those};
 
 /// Stores records, those that were not stored before. Inside a transaction.
 pub(super) fn store(db: &dyn Connection, records: &[Record]) -> Result<(), Error> {
@@ -92,8 +92,7 @@ fn known(db: &dyn Connection, records: &[Record]) -> Result<HashSet<String>, Err
     const SQL: &str = "SELECT value FROM json_each(?1) \
          WHERE EXISTS (SELECT 1 FROM otlp_items WHERE id = value)";
     let ids: Vec<&str> = records.iter().map(|record| &*record.id).collect();
-    let rows = db.execute(SQL, &[json(&ids)])?.into_iter();
-    rows.map(|mut row| row.text("value")).collect()
+    those(db, SQL, &ids)
 }
 
 /// Who the spans belong to that records were written in. An agent that somebody has deleted has no log.
