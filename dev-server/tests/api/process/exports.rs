@@ -8,11 +8,20 @@ use serde_json::json;
 use tempfile::tempdir;
 
 use crate::support::client::Request;
-use crate::support::server::{DEADLINE, Server};
+use crate::support::server::{Connection, DEADLINE, Server};
 
 /// How many entries there are, and the bytes of each one's message.
 const ENTRIES: usize = 1500;
 const BYTES: usize = 100_000;
+
+/// A server whose database is there, and a connection to it.
+async fn serve(path: &Path) -> (Server, Connection) {
+    let server = Server::start(path, &[]);
+    let mut connection = server.connect().await;
+    let health = connection.send(Request::new("GET", "/health")).await;
+    health.json(200);
+    (server, connection)
+}
 
 /// So many entries of an agent, from a connection of another process.
 fn fill(path: &Path, entries: usize) -> Sqlite {
@@ -34,12 +43,7 @@ fn fill(path: &Path, entries: usize) -> Sqlite {
 async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("test.db");
-    let server = Server::start(&path, &[]);
-    let mut connection = server.connect().await;
-    connection
-        .send(Request::new("GET", "/health"))
-        .await
-        .json(200);
+    let (server, mut connection) = serve(&path).await;
     let foreign = fill(&path, ENTRIES);
     let checkpoint = || {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -92,12 +96,7 @@ async fn a_file_takes_the_memory_of_a_page_and_holds_nothing() {
 async fn a_file_that_nobody_reads_breaks_off() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("test.db");
-    let server = Server::start(&path, &[]);
-    let mut connection = server.connect().await;
-    connection
-        .send(Request::new("GET", "/health"))
-        .await
-        .json(200);
+    let (server, _connection) = serve(&path).await;
     fill(&path, 800);
     let request = Request::new("GET", "/api/runtime/logs?format=ndjson");
     let mut file = server.connect().await.begin(request).await.into_body();
