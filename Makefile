@@ -23,7 +23,7 @@ components: setup ## Build the components
 	$(CARGO) build --locked --profile component --target wasm32-wasip2 --target-dir target $(COMPONENTS)
 
 build: components ## Build the components and the dev-server
-	$(CARGO) build --locked --release -p dev-server
+	$(CARGO) build --locked --release --workspace --bin orchestrator
 
 dev: build ## Serve everything on http://localhost:8000
 	@$(ORCHESTRATOR) serve
@@ -84,7 +84,7 @@ node_modules: package-lock.json
 bench: build ## Measure, and write docs/benchmark.md; with PEERS=1 others too, and docs/peers.md
 	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } || \
 		{ echo "wrk is missing: install it with your package manager"; exit 1; }
-	$(CARGO) run --locked --release -p bench
+	$(CARGO) run --locked --release --bin bench
 	@if [ -n "$(PEERS)" ]; then $(MAKE) --no-print-directory bench-peers; fi
 
 # What `make bench PEERS=1` does after that: PocketBase and a FastAPI service with the same data.
@@ -106,7 +106,7 @@ up: build ## Serve REST with Spin and the live feed beside it, on one port
 	@scripts/up $(ORCHESTRATOR)
 
 migrate: ## Bring the database at DATABASE_PATH up to date
-	$(CARGO) run --locked --release -p dev-server -- migrate
+	$(CARGO) run --locked --release --bin orchestrator -- migrate
 
 clean: ## Remove what was built (the data stay)
 	$(CARGO) clean

@@ -35,7 +35,7 @@ impl Report {
         Ok(format!(
             "# Benchmark\n\n\
              A machine with {cores} cores, which the load generator shares; \
-             `cargo run --release -p bench -- --seconds {seconds}`.\n\n\
+             `cargo run --release --bin bench -- --seconds {seconds}`.\n\n\
              {}\n\
              {}\n\
              The data is 50 definitions, 1,000 agents and the log; a list of the log gives 100 entries. The ceiling is \

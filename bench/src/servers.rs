@@ -73,7 +73,7 @@ impl Server {
         program.arg(command);
         Self::start(program, database)
             .await
-            .context("the dev-server (`cargo build --release -p dev-server` makes it)")
+            .context("the dev-server (`make build` makes it)")
     }
 
     /// The processor time that it has used, in hundredths of a second.

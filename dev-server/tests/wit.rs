@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::Component;
-use wasmtime::{Cache, Config, Engine};
+use wasmtime::{Config, Engine, OptLevel};
 
 /// The components, with the most bytes that each may have: a megabyte, but for `runtime`, which has most of the routes,
 /// and `web`, which has Swagger UI and ReDoc in it.
@@ -70,7 +70,7 @@ fn built(name: &str) -> BTreeSet<String> {
     let mut config = Config::new();
     config
         .wasm_component_model_async(true)
-        .cache(Cache::from_file(None).ok());
+        .cranelift_opt_level(OptLevel::None);
     let engine = Engine::new(&config).expect("an engine");
     let component =
         Component::from_file(&engine, wasm(name)).expect("built: run `make components`");

@@ -16,15 +16,16 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::component::{Component as Wasm, Linker};
+use wasmtime::component::Linker;
 use wasmtime::error::Context as _;
-use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use crate::compiled;
 use crate::component::{Instances, RequestHandle, StreamActivity};
 use crate::guest::Guest;
-use crate::manifest::Manifest;
+use crate::manifest::{Component, Manifest};
 use crate::shares::{Client, NoPlace, Place, Places, Queues, Share, Shares};
 use crate::storage::{Databases, Storage};
 
@@ -110,10 +111,9 @@ impl Host {
         let mut linker = Linker::new(&engine);
         Guest::add_to_linker(&mut linker)?;
         let closing = Arc::new(AtomicBool::new(false));
-        let mut components = BTreeMap::new();
-        for (id, component) in &manifest.components {
+        let load = |id: &str, component: &Component| {
             let source = component.source.display();
-            let wasm = Wasm::from_file(&engine, &component.source)
+            let wasm = compiled::load(&engine, &component.source)
                 .with_context(|| format!("cannot load {source}: run `make build`"))?;
             let instance = linker
                 .instantiate_pre(&wasm)
@@ -126,9 +126,22 @@ impl Host {
                 component,
                 databases.clone(),
                 Arc::clone(&closing),
-            )
-            .with_context(|| format!("{source} serves no HTTP"))?;
-            components.insert(id.clone(), ProxyHandler::new(instances));
+            );
+            instances.with_context(|| format!("{source} serves no HTTP"))
+        };
+        let loaded: Vec<_> = std::thread::scope(|scope| {
+            let loading = manifest.components.iter().map(|(id, component)| {
+                let load = &load;
+                (id.clone(), scope.spawn(move || load(id, component)))
+            });
+            let loading: Vec<_> = loading.collect();
+            let loaded = loading.into_iter().map(|(id, thread)| (id, thread.join()));
+            loaded.collect()
+        });
+        let mut components = BTreeMap::new();
+        for (id, instances) in loaded {
+            let instances = instances.map_err(|_| anyhow::anyhow!("cannot load {id}"))??;
+            components.insert(id, ProxyHandler::new(instances));
         }
         Ok(Self {
             shared: Arc::new(Shared {
@@ -360,8 +373,7 @@ fn with_allocation(strategy: InstanceAllocationStrategy) -> Result<Engine> {
     config
         .allocation_strategy(strategy)
         .epoch_interruption(true)
-        .wasm_component_model_async(true)
-        .cache(Cache::from_file(None).ok());
+        .wasm_component_model_async(true);
     Ok(Engine::new(&config)?)
 }
 

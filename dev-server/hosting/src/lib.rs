@@ -3,6 +3,7 @@
 //! [`Manifest`] reads spin.toml, [`Host`] runs the components that it names: routes, variables, database labels. A
 //! crate of its own, since whatever depends on wasmtime is slow to build.
 
+mod compiled;
 mod component;
 mod folder_changes;
 mod guest;

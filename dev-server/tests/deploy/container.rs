@@ -198,7 +198,7 @@ fn the_image_serves() {
     let database = data.join("orchestrator.db");
     assert_eq!(health["database_path"], database.display().to_string());
     assert!(
-        data.join(".cache/wasmtime").is_dir(),
+        data.join(".cache/orchestrator").is_dir(),
         "compiled components are not kept"
     );
     if is_root {

@@ -311,7 +311,7 @@ async fn each_client_receives_exactly_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: cargo test --release -p dev-server --test feed torture_of_all -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test --release --test feed torture_of_all -- --ignored --nocapture"]
 async fn each_client_receives_exactly_everything_at_full_size() {
     torture(4, 28_000, 200_000).await;
 }
