@@ -24,6 +24,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../../sql/0012_what_was_before.sql"),
     include_str!("../../../sql/0013_text_search.sql"),
     include_str!("../../../sql/0014_otlp.sql"),
+    include_str!("../../../sql/0015_counted_in_place.sql"),
 ];
 
 /// The version of a database that has them all.

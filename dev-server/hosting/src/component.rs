@@ -99,7 +99,7 @@ impl HandlerState for Instances {
     }
 }
 
-/// When a piece of a streaming response last left an instance, and whether the instance has ended before its responses.
+/// When a piece of a streaming response last left an instance, and whether and why it has ended before its responses.
 #[derive(Clone, Default)]
 pub(crate) struct StreamActivity(Arc<Streams>);
 
@@ -107,6 +107,8 @@ pub(crate) struct StreamActivity(Arc<Streams>);
 struct Streams {
     last: Mutex<Option<Instant>>,
     are_cut: AtomicBool,
+    /// Whether that was since a request took too long.
+    has_expired: AtomicBool,
 }
 
 impl StreamActivity {
@@ -122,6 +124,15 @@ impl StreamActivity {
     /// Notes that the instance ends in the middle: what it was streaming ends too, but is not whole.
     fn cut(&self) {
         self.0.are_cut.store(true, Ordering::Release);
+    }
+
+    /// Notes that it ends since none of its requests began to be answered in time.
+    fn expire(&self) {
+        self.0.has_expired.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_expired(&self) -> bool {
+        self.0.has_expired.load(Ordering::Acquire)
     }
 
     /// Whether what streamed, and has an end, may not be whole.
@@ -215,6 +226,8 @@ impl WorkerExpiration for Expiration {
                 tracing::info!(
                     "an instance ends with its answers: nobody took anything of them for {REQUEST_LIMIT:?}"
                 );
+            } else {
+                self.activity.expire();
             }
         }
         ended

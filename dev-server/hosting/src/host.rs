@@ -335,7 +335,8 @@ impl Failure {
         if handle.shortage.is_there() {
             return Self::OutOfMemory;
         }
-        if error.is::<ExpirationError>() {
+        // The latter where it waited for a statement all the while: then the whole instance ends, and says nothing itself.
+        if error.is::<ExpirationError>() || handle.activity().has_expired() {
             return Self::TimedOut;
         }
         let error = match error.downcast_ref::<InstantiationError<RequestHandle>>() {

@@ -19,6 +19,7 @@ mod request_id;
 mod retention;
 mod shares;
 mod slow_clients;
+mod slow_statement;
 mod workflow_writers;
 mod write_ahead_log;
 mod write_lock;
