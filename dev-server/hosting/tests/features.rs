@@ -1,4 +1,5 @@
 //! `make dev`, `make test` and `make bench` are made of the same: what one has compiled, the others do not compile again.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
