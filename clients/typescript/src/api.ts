@@ -1748,13 +1748,25 @@ export interface operations {
                 order?: "asc" | "desc";
                 /** @description Only agents that this one has started. */
                 parent_agent_id?: string;
+                /** @description Only agents with this text in their id, session, definition's name, error or a text of their context. */
+                q?: string;
                 /**
                  * @description Only what is of this session.
                  * @example demo
                  */
                 session_id?: string;
+                /**
+                 * @description Only agents that ended at this time or later; of one that has not, that last changed then.
+                 * @example 2026-02-05T10:00:00Z
+                 */
+                since?: string;
                 /** @description Only those with one of these. */
                 status?: ("initializing" | "planning" | "executing" | "reviewing" | "completed" | "failed" | "cancelled" | "pending" | "running")[];
+                /**
+                 * @description Only agents that ended before this time; of one that has not, that last changed then.
+                 * @example 2026-02-06T10:00:00Z
+                 */
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -2869,6 +2881,8 @@ export interface operations {
                 limit?: number;
                 /** @description `asc`: oldest first, `desc`: newest first. */
                 order?: "asc" | "desc";
+                /** @description Only sessions with this text in their id. */
+                q?: string;
             };
             header?: never;
             path?: never;

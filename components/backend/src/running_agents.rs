@@ -21,6 +21,26 @@ pub(crate) const MOST: i64 = i64::MAX;
 /// The most seconds of a lease.
 const LONGEST_LEASE: i64 = 3600;
 
+/// When an agent ended, one that is lost with its lease; of one that has not ended, when it last changed.
+macro_rules! ended_or_changed {
+    () => {
+        "coalesce(completed_time, iif(heartbeat_at IS NULL, NULL, \
+         (SELECT ends_at FROM lost_agents WHERE row = agents.rowid)), updated_time)"
+    };
+}
+
+const SINCE: &str = concat!(ended_or_changed!(), " >= ?");
+const UNTIL: &str = concat!(ended_or_changed!(), " < ?");
+/// Any JSON may be a context, and what is none is a text. A text of over 16 KiB takes too long to look through.
+const WITH_TEXT: &str = "instr(lower(id), lower(?)) OR instr(lower(session_id), lower(?)) \
+    OR orchestrator_agent_id IN (SELECT id FROM orchestrator_agents WHERE instr(lower(name), lower(?))) \
+    OR octet_length(error_message) <= 16384 AND instr(lower(error_message), lower(?)) \
+    OR octet_length(context) <= 16384 AND EXISTS (SELECT 1 FROM json_tree(iif(\
+    typeof(context) = 'text' AND json_valid(context), context, json_quote(CAST(context AS TEXT)))) \
+    WHERE type IN ('text', 'integer', 'real') AND instr(lower(atom), lower(?))) \
+    OR heartbeat_at IS NOT NULL AND instr('heartbeat lost', lower(?)) \
+    AND EXISTS (SELECT 1 FROM lost_agents WHERE row = agents.rowid)";
+
 /// A running agent.
 pub(crate) struct RunningAgent;
 
@@ -172,6 +192,21 @@ impl Resource for RunningAgent {
                 "Only agents that this one has started.",
                 "parent_agent_id = ?",
             ),
+            Filter::custom(
+                "q",
+                Kind::text(1, 500),
+                "Only agents with this text in their id, session, definition's name, error or a text of their context.",
+            ),
+            Filter::custom(
+                "since",
+                Kind::Time,
+                "Only agents that ended at this time or later; of one that has not, that last changed then.",
+            ),
+            Filter::custom(
+                "until",
+                Kind::Time,
+                "Only agents that ended before this time; of one that has not, that last changed then.",
+            ),
         ],
         limit: 1000,
         order: Order::Descending,
@@ -226,6 +261,15 @@ impl Resource for RunningAgent {
             }
         }
         alternatives
+    }
+
+    /// A text or a time, which no index has: a write would have to keep it.
+    fn looked_for(sent: &Input) -> Vec<Condition> {
+        let texts = [("q", WITH_TEXT), ("since", SINCE), ("until", UNTIL)];
+        texts
+            .into_iter()
+            .filter_map(|(name, sql)| Some(Condition::new(sql, sent.get(name)?.clone())))
+            .collect()
     }
 
     /// An agent that was only silent is heard again, unless what changes is what others ask of it. Whoever writes writes
@@ -427,7 +471,12 @@ fn history_page(
         Ok((vec![seq], row))
     });
     let rows = rows.collect::<Result<_, Error>>()?;
-    PageOf::new(Page { rows, has_more }, |mut row, json| {
+    let page = Page {
+        rows,
+        has_more,
+        end: None,
+    };
+    PageOf::new(page, |mut row, json| {
         json.push_str(&row.text("json")?);
         Ok(())
     })

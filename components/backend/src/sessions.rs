@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use database::{Access, Connection, Database, Error, Row, Select, Window};
+use database::{Access, Condition, Connection, Database, Error, Row, Select, Window};
 use domain::Timestamp;
 use http_api::routing::{Table, get, path};
 use http_api::{
-    ApiError, Declared, ExportAs, Field, Id, Input, ListOrFile, ListQuery, Listed, Order, PageOf,
-    Reading,
+    ApiError, Declared, ExportAs, Field, Id, Input, Kind, ListOrFile, ListQuery, Listed, Order,
+    PageOf, Reading,
 };
 use serde::Serialize;
 
@@ -39,7 +39,11 @@ struct Sessions;
 
 impl Declared for Sessions {
     fn fields() -> Vec<Field> {
-        Vec::new()
+        vec![Field::optional(
+            "q",
+            Kind::text(1, 500),
+            "Only sessions with this text in their id.",
+        )]
     }
 }
 
@@ -91,13 +95,19 @@ async fn list(
     query.read(database, page).await
 }
 
-fn page<'a>(database: &'a Database, _: &'a Input, window: Window<'a>) -> Reading<'a, Session> {
+fn page<'a>(database: &'a Database, sent: &'a Input, window: Window<'a>) -> Reading<'a, Session> {
+    const WITH_TEXT: &str = "instr(lower(session_id), lower(?))";
     const ROW: Select<'_> = Select {
         whole: SELECT,
         shortened: SELECT,
     };
     let list = move |db: &dyn Connection| {
-        let mut page = SESSIONS.page(db, ROW, Access::Free, &[Vec::new()], window)?;
+        let mut page = if let Some(text) = sent.text("q") {
+            let with_text = Condition::new(WITH_TEXT, text);
+            SESSIONS.page_looked_for(db, ROW, &[Vec::new()], &[with_text], window)?
+        } else {
+            SESSIONS.page(db, ROW, Access::Free, &[Vec::new()], window)?
+        };
         let rows = page.rows.iter_mut().map(|(_, row)| row);
         let mut sessions = summed_up(db, rows)?.into_iter();
         PageOf::new(page, |_, json| {

@@ -69,6 +69,7 @@ impl Search<'_> {
         let mut found = Page {
             rows: Vec::new(),
             has_more: false,
+            end: None,
         };
         let mut after: Option<Vec<Value>> = window.after.map(<[Value]>::to_vec);
         // Gives whether that is all that is wanted.

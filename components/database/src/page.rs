@@ -6,8 +6,14 @@
 //!
 //! One statement finds the rows of a page by an index in the list's order, and then reads what is wanted of each. The SQL
 //! is put together from pieces that stand in the source; what a client sent goes in as parameters only.
+//!
+//! What no index finds is looked for in the rows that the other conditions leave, so many of them a page
+//! ([`MOST_LOOKED_AT`]): such a page may have fewer rows than wanted though more follow, and says where it goes on.
 
 use crate::{Connection, Error, Row, Value};
+
+/// How many rows a page looks at for what no index finds.
+const MOST_LOOKED_AT: usize = 10_000;
 
 /// A list: its table and the order of its rows.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +96,8 @@ pub struct Page {
     pub rows: Vec<(Vec<Value>, Row)>,
     /// Whether more follow.
     pub has_more: bool,
+    /// Where the next page begins, unless that is after the last row.
+    pub end: Option<Vec<Value>>,
 }
 
 /// What is read of each row.
@@ -118,19 +126,12 @@ impl List {
         alternatives: &[Vec<Condition>],
         window: Window<'_>,
     ) -> Result<Page, Error> {
-        let mut sql = Sql::default();
-        for conditions in alternatives {
-            self.search(&mut sql, access, conditions, window);
-        }
-        let direction = if window.descending { "DESC" } else { "ASC" };
-        let key = self.key.unwrap_or("rowid");
-        let order = match (self.key, sql.searches.len()) {
-            (Some(_), 2..) => format!("1 {direction}, 2 {direction}"),
-            (None, 2..) => format!("2 {direction}"),
-            (Some(_), _) => format!("{key} {direction}, rowid {direction}"),
-            (None, _) => format!("{key} {direction}"),
-        };
-        let limited = format!(" ORDER BY {order} LIMIT +?{}", sql.parameters.len() + 1);
+        let sql = self.searches(access, alternatives, window);
+        let limited = format!(
+            " ORDER BY {} LIMIT +?{}",
+            self.order(&sql, window),
+            sql.parameters.len() + 1
+        );
         let text = |select: &str| match sql.searches.as_slice() {
             // In the order of its index: a row is read where it is found.
             [search] if !matches!(access, Access::Sorted(_)) => {
@@ -144,37 +145,133 @@ impl List {
                 searches = searches.join(" UNION ALL "),
             ),
         };
+        self.read(db, &sql.parameters, window.limit, |is_whole| {
+            text(if is_whole {
+                select.whole
+            } else {
+                select.shortened
+            })
+        })
+    }
+
+    /// The same for those among these rows that fulfil all of `looked_for` too, which no index finds: at most
+    /// [`MOST_LOOKED_AT`] are looked at. In a transaction, since it takes two statements.
+    ///
+    /// # Errors
+    /// Those of [`List::page`].
+    pub fn page_looked_for(
+        &self,
+        db: &dyn Connection,
+        select: Select<'_>,
+        alternatives: &[Vec<Condition>],
+        looked_for: &[Condition],
+        window: Window<'_>,
+    ) -> Result<Page, Error> {
+        let mut sql = self.searches(Access::Free, alternatives, window);
+        let in_order = format!(
+            "{} ORDER BY {}",
+            sql.searches.join(" UNION ALL "),
+            self.order(&sql, window)
+        );
+        let found_by = sql.parameters.clone();
+        let looked_for: Vec<String> = looked_for
+            .iter()
+            .map(|condition| format!("({})", sql.condition(condition)))
+            .collect();
+        let text = |select: &str| {
+            format!(
+                "SELECT page_key, page_row, {select} FROM ({in_order} LIMIT {MOST_LOOKED_AT}) \
+                 CROSS JOIN {table} ON {table}.rowid = page_row WHERE {looked_for} LIMIT +?{limit}",
+                table = self.table,
+                looked_for = looked_for.join(" AND "),
+                limit = sql.parameters.len() + 1,
+            )
+        };
+        let mut page = self.read(db, &sql.parameters, window.limit, |is_whole| {
+            text(if is_whole {
+                select.whole
+            } else {
+                select.shortened
+            })
+        })?;
+        if page.has_more {
+            return Ok(page);
+        }
+        // The last one that was looked at, and whether there is one after it.
+        let last = format!("{in_order} LIMIT 2 OFFSET {}", MOST_LOOKED_AT - 1);
+        let mut rows = db.execute(&last, &found_by)?.into_iter();
+        if let (Some(mut last), Some(_)) = (rows.next(), rows.next()) {
+            page.has_more = true;
+            page.end = Some(self.position(&mut last)?);
+        }
+        Ok(page)
+    }
+
+    /// The searches for the rows of each alternative.
+    fn searches(&self, access: Access, alternatives: &[Vec<Condition>], window: Window<'_>) -> Sql {
+        let mut sql = Sql::default();
+        for conditions in alternatives {
+            self.search(&mut sql, access, conditions, window);
+        }
+        sql
+    }
+
+    /// The list's order, of what these searches find.
+    fn order(&self, sql: &Sql, window: Window<'_>) -> String {
+        let direction = if window.descending { "DESC" } else { "ASC" };
+        let key = self.key.unwrap_or("rowid");
+        match (self.key, sql.searches.len()) {
+            (Some(_), 2..) => format!("1 {direction}, 2 {direction}"),
+            (None, 2..) => format!("2 {direction}"),
+            (Some(_), _) => format!("{key} {direction}, rowid {direction}"),
+            (None, _) => format!("{key} {direction}"),
+        }
+    }
+
+    /// Runs the statement that `text` gives, of whole rows or of shortened ones, with these parameters and then how many
+    /// rows it is to find.
+    fn read(
+        &self,
+        db: &dyn Connection,
+        parameters: &[Value],
+        wanted: usize,
+        text: impl Fn(bool) -> String,
+    ) -> Result<Page, Error> {
         let run = |text: &str, limit: usize| {
-            let mut parameters = sql.parameters.clone();
+            let mut parameters = parameters.to_vec();
             parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
             db.execute(text, &parameters)
         };
-        let whole = text(select.whole);
+        let whole = text(true);
         // One more than wanted tells whether more follow.
-        let mut limit = window.limit + 1;
-        let rows = loop {
+        let mut limit = wanted + 1;
+        let mut rows = loop {
             match run(&whole, limit) {
                 Err(Error::TooLarge) if limit > 1 => limit /= 2,
-                Err(Error::TooLarge) => break run(&text(select.shortened), 1)?,
+                Err(Error::TooLarge) => break run(&text(false), 1)?,
                 result => break result?,
             }
         };
-        self.cut(rows, window.limit, limit <= window.limit)
+        let is_cut = limit <= wanted;
+        let has_more = (is_cut && !rows.is_empty()) || rows.len() > wanted;
+        rows.truncate(wanted);
+        let rows = rows
+            .into_iter()
+            .map(|mut row| Ok((self.position(&mut row)?, row)));
+        Ok(Page {
+            rows: rows.collect::<Result<_, Error>>()?,
+            has_more,
+            end: None,
+        })
     }
 
-    /// Cuts off what is more than wanted. `is_cut` says that there may be more rows than were found.
-    fn cut(&self, mut rows: Vec<Row>, limit: usize, is_cut: bool) -> Result<Page, Error> {
-        let has_more = (is_cut && !rows.is_empty()) || rows.len() > limit;
-        rows.truncate(limit);
-        let rows = rows.into_iter().map(|mut row| {
-            let mut position = vec![row.take("page_row")?];
-            if self.key.is_some() {
-                position.insert(0, row.take("page_key")?);
-            }
-            Ok((position, row))
-        });
-        let rows = rows.collect::<Result<_, Error>>()?;
-        Ok(Page { rows, has_more })
+    /// The position of a row that was found.
+    fn position(&self, row: &mut Row) -> Result<Vec<Value>, Error> {
+        let mut position = vec![row.take("page_row")?];
+        if self.key.is_some() {
+            position.insert(0, row.take("page_key")?);
+        }
+        Ok(position)
     }
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,

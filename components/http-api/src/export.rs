@@ -139,18 +139,20 @@ impl<R: 'static> Export<R> {
             if let Some(first) = first {
                 return Ok(Some((first, (None, pages))));
             }
-            if pages.is_done {
-                return Ok(None);
-            }
-            pages.export.database.sleep(BREATH).await;
-            match pages.next().await {
-                Ok(page) => Ok(Some((page, (None, pages)))),
-                Err(error) => {
-                    let id = pages.export.request_id.as_deref();
-                    domain::warn(id, &format!("an export breaks off: {error}"));
-                    Err(error)
+            // A page may have no rows though more follow.
+            while !pages.is_done {
+                pages.export.database.sleep(BREATH).await;
+                match pages.next().await {
+                    Ok(page) if page.is_empty() => {}
+                    Ok(page) => return Ok(Some((page, (None, pages)))),
+                    Err(error) => {
+                        let id = pages.export.request_id.as_deref();
+                        domain::warn(id, &format!("an export breaks off: {error}"));
+                        return Err(error);
+                    }
                 }
             }
+            Ok(None)
         });
         let mut response = Body::from_stream(rest).into_response();
         let headers = response.headers_mut();
@@ -194,7 +196,9 @@ impl<R> Pages<R> {
             limit: self.at_once.min(wanted),
         };
         let mut page = (export.read)(&export.database, &export.filters, window).await?;
-        self.at_once = (MOST_BYTES * page.count() / page.bytes()).clamp(1, MOST_ROWS);
+        if !page.is_empty() {
+            self.at_once = (MOST_BYTES * page.count() / page.bytes()).clamp(1, MOST_ROWS);
+        }
         page.cut(MOST_BYTES);
         export.after = page.next();
         export.wanted = export

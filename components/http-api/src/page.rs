@@ -186,6 +186,8 @@ pub struct PageOf<R> {
     /// Where in it each row ends, and the row's position in the list.
     rows: Vec<(usize, Vec<Value>)>,
     has_more: bool,
+    /// Where the next page begins, unless that is after the last row.
+    end: Option<Vec<Value>>,
     of: PhantomData<fn() -> R>,
 }
 
@@ -201,7 +203,7 @@ impl<R> PageOf<R> {
     ) -> Result<Self, E> {
         let mut json = "[".to_owned();
         let mut rows: Vec<(usize, Vec<Value>)> = Vec::with_capacity(page.rows.len());
-        let mut has_more = page.has_more;
+        let (mut has_more, mut end_of_page) = (page.has_more, page.end);
         for (position, row) in page.rows {
             let end = json.len();
             if !rows.is_empty() {
@@ -210,7 +212,7 @@ impl<R> PageOf<R> {
             tell(row, &mut json)?;
             if json.len() > MOST_BYTES && !rows.is_empty() {
                 json.truncate(end);
-                has_more = true;
+                (has_more, end_of_page) = (true, None);
                 break;
             }
             rows.push((json.len(), position));
@@ -220,6 +222,7 @@ impl<R> PageOf<R> {
             json,
             rows,
             has_more,
+            end: end_of_page,
             of: PhantomData,
         })
     }
@@ -245,7 +248,7 @@ impl<R> PageOf<R> {
         let fitting = self.rows.iter().take_while(|(end, _)| *end <= most).count();
         if fitting.max(1) < self.rows.len() {
             self.rows.truncate(fitting.max(1));
-            self.has_more = true;
+            (self.has_more, self.end) = (true, None);
         }
     }
 
@@ -259,8 +262,11 @@ impl<R> PageOf<R> {
         })
     }
 
-    /// The position of the last row, where more follow.
+    /// The position that the next page begins after, where more follow.
     pub(crate) fn next(&mut self) -> Option<Vec<Value>> {
+        if let Some(end) = self.end.take() {
+            return Some(end);
+        }
         let last = self.rows.last_mut().filter(|_| self.has_more);
         last.map(|(_, position)| std::mem::take(position))
     }

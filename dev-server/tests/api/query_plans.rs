@@ -53,6 +53,12 @@ impl Connection for Recording<'_> {
 
 /// The plan of the last statement that a GET of `uri` runs, once `ANALYZE` has looked at the rows, or before.
 async fn plan(uri: &str, with_statistics: bool) -> String {
+    let mut plans = plans(uri, with_statistics).await;
+    plans.pop().unwrap().1
+}
+
+/// The statements that it runs, each with its plan.
+async fn plans(uri: &str, with_statistics: bool) -> Vec<(String, String)> {
     let recorder = Recorder {
         native: Arc::new(Native::memory().unwrap()),
         statements: Arc::default(),
@@ -75,32 +81,33 @@ async fn plan(uri: &str, with_statistics: bool) -> String {
     };
     let routes = backend::routes(&database, &settings);
     let api = Api::new(routes, settings);
+    recorder.statements.lock().unwrap().clear();
     let response = api.call(Request::new("GET", uri).build()).await;
     Response::read(response).await.unwrap().json(200);
 
-    let (sql, parameters) = {
-        let statements = recorder.statements.lock().unwrap();
-        // Some lists are read in a transaction.
-        let mut reads = statements.iter().rev().filter(|(sql, _)| sql != "COMMIT");
-        reads.next().unwrap().clone()
+    // Some lists are read in a transaction.
+    let mut statements = recorder.statements.lock().unwrap().clone();
+    statements.retain(|(sql, _)| sql.starts_with("SELECT") || sql.starts_with("WITH"));
+    let plan = |(sql, parameters): (String, Vec<Value>)| {
+        let mut plan = Vec::new();
+        recorder
+            .native
+            .with(&mut |connection| {
+                let rows = connection.execute(&format!("EXPLAIN QUERY PLAN {sql}"), &parameters)?;
+                plan = rows
+                    .into_iter()
+                    .map(|mut row| {
+                        let detail = row.text("detail")?;
+                        let columns = index_columns(connection, &detail)?;
+                        Ok(format!("{detail} [{columns}]"))
+                    })
+                    .collect::<Result<Vec<String>, Error>>()?;
+                Ok(())
+            })
+            .unwrap();
+        (sql, plan.join("; "))
     };
-    let mut plan = Vec::new();
-    recorder
-        .native
-        .with(&mut |connection| {
-            let rows = connection.execute(&format!("EXPLAIN QUERY PLAN {sql}"), &parameters)?;
-            plan = rows
-                .into_iter()
-                .map(|mut row| {
-                    let detail = row.text("detail")?;
-                    let columns = index_columns(connection, &detail)?;
-                    Ok(format!("{detail} [{columns}]"))
-                })
-                .collect::<Result<Vec<String>, Error>>()?;
-            Ok(())
-        })
-        .unwrap();
-    plan.join("; ")
+    statements.into_iter().map(plan).collect()
 }
 
 /// The columns of the index that a line of a plan names.
@@ -160,10 +167,11 @@ fn serves(plan: &str, list: &str, one: &str, other: &str) -> bool {
         let found = FILTERS.iter().find(|(known, ..)| *known == name);
         found.unwrap_or_else(|| panic!("no value for {name}")).2
     };
-    // The range of messages since a time is that of their times.
+    // The range of messages since a time is that of their times; agents of a time are looked for among the others.
     let is_messages = list.ends_with("messages");
     let sign = |name: &str| match name {
         "since" if is_messages => "created_time>?",
+        "since" | "until" if list == "/api/runtime/agents" => "",
         name => sign(name),
     };
     let (one, other) = (sign(one), sign(other));
@@ -261,5 +269,30 @@ async fn several_statuses_are_merged_and_not_sorted() {
         let plan = plan(uri, false).await;
         assert!(plan.contains("MERGE"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE FOR ORDER BY"), "{plan}");
+    }
+}
+
+/// A text or a time of agents is looked for in rows that an index gives in the list's order, and in not more than so many.
+#[tokio::test]
+async fn what_no_index_finds_is_looked_for_in_the_order_of_one() {
+    for (uri, index) in [
+        ("/api/runtime/agents?q=xyz", "idx_agents_started_time"),
+        (
+            "/api/runtime/agents?since=2030-01-01&status=completed",
+            "idx_agents_status_time",
+        ),
+        (
+            "/api/runtime/agents?q=xyz&session_id=s1",
+            "idx_agents_session",
+        ),
+        ("/api/runtime/sessions?q=xyz", "idx_sessions_started_time"),
+    ] {
+        let plans = plans(uri, false).await;
+        for bound in ["LIMIT 10000)", "OFFSET 9999"] {
+            let found = plans.iter().find(|(sql, _)| sql.contains(bound));
+            let (sql, plan) = found.unwrap_or_else(|| panic!("{uri}: {plans:?}"));
+            assert!(plan.contains(index), "{sql}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE FOR ORDER BY"), "{sql}: {plan}");
+        }
     }
 }

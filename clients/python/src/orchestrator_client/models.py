@@ -588,8 +588,11 @@ class GetRuntimeAgentsParametersQuery(TypedDict):
     orchestrator_agent_id: NotRequired[str]
     order: NotRequired[Literal['asc', 'desc']]
     parent_agent_id: NotRequired[str]
+    q: NotRequired[str]
     session_id: NotRequired[str]
+    since: NotRequired[str]
     status: NotRequired[list[Literal['initializing', 'planning', 'executing', 'reviewing', 'completed', 'failed', 'cancelled', 'pending', 'running']]]
+    until: NotRequired[str]
 
 
 GetRuntimeAgentsResponse: TypeAlias = list[RuntimeAgent]
@@ -961,6 +964,7 @@ class GetRuntimeSessionsParametersQuery(TypedDict):
     format: NotRequired[Literal['json', 'csv', 'ndjson']]
     limit: NotRequired[int]
     order: NotRequired[Literal['asc', 'desc']]
+    q: NotRequired[str]
 
 
 GetRuntimeSessionsResponse: TypeAlias = list[Session]

@@ -34,7 +34,7 @@ fn page<'a, R: Resource>(
 ) -> Reading<'a, Row<R>> {
     Box::pin(async move {
         let list = |db: &dyn Connection| queries::list::<R>(db, sent, window);
-        Ok(if queries::searched::<R>(sent).is_some() {
+        Ok(if queries::takes_several::<R>(sent) {
             database.read(list).await?
         } else {
             database.one(list).await?

@@ -243,6 +243,11 @@ pub(crate) trait Resource: Send + Sync + 'static {
         None
     }
 
+    /// What each row of such a list is looked at for, because no index finds it.
+    fn looked_for(_: &Input) -> Vec<Condition> {
+        Vec::new()
+    }
+
     /// How SQLite comes to the rows of such a list.
     fn access(_: &Input) -> Access {
         Access::Free

@@ -52,7 +52,7 @@ impl Declaration {
     }
 }
 
-/// A page of the list. In a transaction where it is [`searched`]; else it takes one statement.
+/// A page of the list. In a transaction where it [takes several statements](takes_several).
 pub(crate) fn list<R: Resource>(
     db: &dyn Connection,
     sent: &Input,
@@ -77,13 +77,23 @@ pub(crate) fn list<R: Resource>(
         search.page(db, window)?
     } else {
         let alternatives = R::alternatives(sent, conditions);
-        list.page(db, select, R::access(sent), &alternatives, window)?
+        let looked_for = R::looked_for(sent);
+        if looked_for.is_empty() {
+            list.page(db, select, R::access(sent), &alternatives, window)?
+        } else {
+            list.page_looked_for(db, select, &alternatives, &looked_for, window)?
+        }
     };
     PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
+/// Whether a page of the list takes several statements.
+pub(crate) fn takes_several<R: Resource>(sent: &Input) -> bool {
+    searched::<R>(sent).is_some() || !R::looked_for(sent).is_empty()
+}
+
 /// The text that the list is searched for, and the log whose index of texts finds it.
-pub(crate) fn searched<R: Resource>(sent: &Input) -> Option<(Log, &str)> {
+fn searched<R: Resource>(sent: &Input) -> Option<(Log, &str)> {
     Some((R::searched(sent)?, sent.text("q")?))
 }
 

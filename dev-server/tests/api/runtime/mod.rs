@@ -11,6 +11,7 @@ mod new_logs;
 mod new_prompts;
 mod old_logs;
 mod prompts;
+mod search;
 mod sessions;
 mod stats;
 mod system_logs;
