@@ -660,7 +660,8 @@ export interface components {
          *             "total": 20
          *           }
          *         }
-         *       ]
+         *       ],
+         *       "counted_since": null
          *     }
          */
         Histogram: {
@@ -671,6 +672,13 @@ export interface components {
             bucket_seconds: number;
             /** @description From `since` to `until`, oldest first, those without an entry too. */
             buckets: components["schemas"]["Bucket"][];
+            /**
+             * Format: date-time
+             * @description From when on all entries are counted, where there are too many to look at; then earlier buckets may have fewer than
+             *      there are.
+             * @example 2026-02-05T10:00:00.123Z
+             */
+            counted_since: string | null;
         };
         /**
          * @description The answer to several new entries, whose ids follow one another.
@@ -2452,6 +2460,10 @@ export interface operations {
                 agent_id?: string;
                 /** @description About the most buckets, whose length is a usual one: one more at most. By default 60. */
                 buckets?: number;
+                /** @description Only entries of this type. */
+                log_type?: "state_change" | "milestone" | "error" | "performance" | "tool_call" | "cost_update";
+                /** @description Only rows with this text. */
+                q?: string;
                 /**
                  * @description Only what is of this session.
                  * @example demo

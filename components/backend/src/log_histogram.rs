@@ -1,19 +1,25 @@
 //! `/api/runtime/logs/histogram`: how many entries there were when.
 //!
 //! A block of the log (`database::log_blocks`) that lies within one bucket counts by what is kept of it, so that entries are
-//! read only where a bucket begins and ends, and of the tail.
+//! read only where a bucket begins and ends, and of the tail. Where the entries are narrowed they are counted one by one, the
+//! newest of them and not more than [`MOST_LOOKED_AT`].
 
 use axum::Json;
 use axum::extract::State;
-use database::log_blocks::IN_TAIL;
+use database::log_blocks::{IN_TAIL, Log};
 use database::{Connection, Database, Error, Value};
 use domain::Timestamp;
+use domain::words::LOG_LEVEL;
 use http_api::routing::{Table, get, path};
 use http_api::{ApiError, Declared, Field, Input, Kind, Query};
 use serde::Serialize;
 
 use crate::counts::LogCounts;
+use crate::logs::{OF_AGENT, OF_SESSION, OF_TYPE, WITH_TEXT};
 
+/// How many entries are looked at where they are narrowed, and how many parts of 64 of them.
+const MOST_LOOKED_AT: i64 = 100_000;
+const MOST_PARTS: i64 = MOST_LOOKED_AT / 64;
 /// The most buckets, and how many there are where the client does not say.
 const MOST_BUCKETS: i64 = 500;
 const BUCKETS: i64 = 60;
@@ -29,6 +35,9 @@ const LENGTHS: [i64; 20] = [
 struct Histogram {
     /// How many seconds a bucket has. Each begins at a multiple of that.
     bucket_seconds: i64,
+    /// From when on all entries are counted, where there are too many to look at; then earlier buckets may have fewer than
+    /// there are.
+    counted_since: Option<Timestamp>,
     /// From `since` to `until`, oldest first, those without an entry too.
     buckets: Vec<Bucket>,
 }
@@ -60,8 +69,10 @@ impl Declared for HistogramQuery {
                 Kind::integer(1, MOST_BUCKETS),
                 "About the most buckets, whose length is a usual one: one more at most. By default 60.",
             ),
-            Field::optional("agent_id", Kind::TEXT, "Only what is of this agent."),
-            Field::optional("session_id", Kind::TEXT, "Only what is of this session."),
+            OF_AGENT.field,
+            OF_SESSION.field,
+            OF_TYPE.field,
+            WITH_TEXT.field,
         ]
     }
 }
@@ -81,14 +92,11 @@ async fn read(
     let since = time("since").unwrap_or_else(|| until.clone());
     let wanted = input.integer("buckets").unwrap_or(BUCKETS);
     let length = length(until.seconds_since(&since), wanted);
-    let buckets = database
-        .one(|db| buckets(db, input, &since, &until, length))
+    let histogram = database
+        .read(|db| histogram(db, input, &since, &until, length))
         .await
         .map_err(ApiError::from)?;
-    Ok(Json(Histogram {
-        bucket_seconds: length,
-        buckets,
-    }))
+    Ok(Json(histogram))
 }
 
 /// The shortest usual length of which `wanted` make so many seconds.
@@ -116,13 +124,13 @@ macro_rules! start {
     };
 }
 
-fn buckets(
+fn histogram(
     db: &dyn Connection,
     input: &Input,
     since: &Timestamp,
     until: &Timestamp,
     length: i64,
-) -> Result<Vec<Bucket>, Error> {
+) -> Result<Histogram, Error> {
     const LEVELS: [(&str, &str); 5] = [
         ("DEBUG", "debug"),
         ("INFO", "info"),
@@ -148,50 +156,131 @@ fn buckets(
     );
     let mut parameters: Vec<Value> =
         vec![since.as_str().into(), until.as_str().into(), length.into()];
-    let counts = match (input.text("agent_id"), input.text("session_id")) {
-        (None, None) => format!(
+    let looked_at = looked_at(db, input, [since.as_str(), until.as_str()])?;
+    let (looked_at, counts, counted_since) = if let Some((ids, narrowed)) = looked_at {
+        parameters.extend(narrowed);
+        let counts = format!(
+            "{ENTRY} FROM looked_at CROSS JOIN agent_logs ON agent_logs.id = looked_at.id WHERE {IN_TIME} \
+             AND (?6 IS NULL OR log_type = ?6) AND (?7 IS NULL OR instr(lower(message), lower(?7)))"
+        );
+        let is_cut = format!("count(*) >= {MOST_LOOKED_AT} OR ?9");
+        let first = format!(
+            "(SELECT created_time FROM agent_logs \
+             WHERE id = (SELECT iif({is_cut}, min(id), NULL) FROM looked_at))"
+        );
+        (ids, counts, first)
+    } else {
+        let counts = format!(
             "SELECT number, debug, info, warning, error, critical FROM of_time WHERE is_whole UNION ALL \
              {ENTRY} FROM of_time CROSS JOIN agent_logs ON id >= block << 10 AND id < (block + 1) << 10 \
              WHERE NOT is_whole AND {IN_TIME} UNION ALL {ENTRY} FROM agent_logs WHERE {IN_TAIL} AND {IN_TIME}"
-        ),
-        (Some(agent), None) => {
-            parameters.push(agent.into());
-            format!("{ENTRY} FROM agent_logs WHERE agent_id = ?4 AND {IN_TIME}")
-        }
-        (agent, Some(session)) => {
-            parameters.extend([session.into(), agent.into()]);
-            format!(
-                "{ENTRY} FROM (SELECT id AS agent FROM agents WHERE session_id = ?4 AND (?5 IS NULL OR id = ?5)) \
-                 CROSS JOIN agent_logs ON agent_id = agent WHERE {IN_TIME}"
-            )
-        }
+        );
+        ("SELECT NULL AS id".to_owned(), counts, "NULL".to_owned())
     };
     let sql = format!(
         "WITH RECURSIVE bucket (number) AS (SELECT {first} UNION ALL SELECT number + 1 FROM bucket WHERE {next} < ?2), \
-         of_time AS MATERIALIZED ({BLOCKS}), \
+         of_time AS MATERIALIZED ({BLOCKS}), looked_at (id) AS MATERIALIZED ({looked_at}), \
          counted AS (SELECT number, sum(debug) AS debug, sum(info) AS info, sum(warning) AS warning, sum(error) AS error, \
          sum(critical) AS critical FROM ({counts}) GROUP BY number) \
-         SELECT {at} AS at, debug, info, warning, error, critical FROM bucket LEFT JOIN counted USING (number) ORDER BY number",
+         SELECT {at} AS at, {counted_since} AS counted_since, debug, info, warning, error, critical FROM bucket LEFT JOIN counted USING (number) ORDER BY number",
         first = number!("?1"),
         next = start!("number + 1"),
         at = start!("number"),
     );
-    let rows = db.execute(&sql, &parameters)?;
-    rows.into_iter()
-        .map(|mut row| {
-            let mut logs = LogCounts::default();
-            for (level, column) in LEVELS {
-                // Null where there is none.
-                if let Value::Integer(count) = row.take(column)? {
-                    logs.add(level, count);
-                }
+    let mut histogram = Histogram {
+        bucket_seconds: length,
+        counted_since: None,
+        buckets: Vec::new(),
+    };
+    for mut row in db.execute(&sql, &parameters)? {
+        let mut logs = LogCounts::default();
+        for (level, column) in LEVELS {
+            // Null where there is none.
+            if let Value::Integer(count) = row.take(column)? {
+                logs.add(level, count);
             }
-            Ok(Bucket {
-                at: Timestamp::told(row.text("at")?),
-                logs,
-            })
+        }
+        // The same in each row.
+        histogram.counted_since = row.optional_text("counted_since")?.map(Timestamp::told);
+        histogram.buckets.push(Bucket {
+            at: Timestamp::told(row.text("at")?),
+            logs,
+        });
+    }
+    Ok(histogram)
+}
+
+/// The ids of the newest entries of the time that are looked at, where the entries are narrowed, as SQL, and its parameters
+/// from `?4` on: agent, session, type, text, parts that the text may be in, and whether there are more of these.
+fn looked_at(
+    db: &dyn Connection,
+    input: &Input,
+    time: [&str; 2],
+) -> Result<Option<(String, Vec<Value>)>, Error> {
+    /// What comes after all blocks, and what is of blocks of the time.
+    const RANGES: [&str; 2] = [
+        IN_TAIL,
+        "agent_logs.id >= (SELECT min(block) << 10 FROM of_time) AND agent_logs.id < (SELECT (max(block) + 1) << 10 FROM of_time)",
+    ];
+    const BY_AGENT: &str = "agent_logs INDEXED BY idx_agent_logs_agent";
+    let [agent, session, log_type, text] =
+        ["agent_id", "session_id", "log_type", "q"].map(|name| input.text(name));
+    if [agent, session, log_type, text].iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let parts = match text {
+        Some(text) if agent.or(session).is_none() => {
+            Log::Agent.parts_between(db, text, time, MOST_PARTS)?
+        }
+        _ => None,
+    };
+    let newest = |entries: &str| {
+        RANGES.map(|range| {
+            let entries = entries.replace("{range}", range);
+            format!("SELECT * FROM ({entries} ORDER BY 1 DESC LIMIT {MOST_LOOKED_AT})")
         })
-        .collect()
+    };
+    let of_type = if log_type.is_some() {
+        "AND log_type = ?6"
+    } else {
+        ""
+    };
+    let searches = if session.is_some() {
+        newest(&format!(
+            "SELECT agent_logs.id FROM (SELECT id AS agent FROM agents WHERE session_id = ?5 AND (?4 IS NULL OR id = ?4)) \
+             CROSS JOIN {BY_AGENT} ON agent_id = agent WHERE {{range}} {of_type}"
+        ))
+    } else if agent.is_some() {
+        newest(&format!(
+            "SELECT id FROM {BY_AGENT} WHERE agent_id = ?4 AND {{range}} {of_type}"
+        ))
+    } else if parts.is_some() {
+        let [tail, _] = newest("SELECT id FROM agent_logs WHERE {range}");
+        let parts = "SELECT agent_logs.id FROM json_each(?8) AS part \
+            CROSS JOIN agent_logs ON agent_logs.id >= part.value << 6 AND agent_logs.id < (part.value + 1) << 6";
+        [tail, parts.to_owned()]
+    } else if log_type.is_some() {
+        // One index by level and type serves them.
+        let levels = LOG_LEVEL.all.iter().map(|level| {
+            format!(
+                "SELECT id FROM agent_logs WHERE log_level = '{level}' AND log_type = ?6 AND {{range}}"
+            )
+        });
+        newest(&levels.collect::<Vec<_>>().join(" UNION ALL "))
+    } else {
+        newest("SELECT id FROM agent_logs WHERE {range}")
+    };
+    let ids = format!("{} LIMIT {MOST_LOOKED_AT}", searches.join(" UNION ALL "));
+    let (parts, is_cut) = parts.unwrap_or_default();
+    let parameters = vec![
+        agent.into(),
+        session.into(),
+        log_type.into(),
+        text.into(),
+        parts.into(),
+        i64::from(is_cut).into(),
+    ];
+    Ok(Some((ids, parameters)))
 }
 
 #[cfg(test)]

@@ -66,6 +66,13 @@ pub(crate) const LEVEL: Filter = Filter::new(
     "log_level = ?",
 )
 .or(&["log_level"]);
+pub(crate) const OF_TYPE: Filter = Filter::new(
+    "log_type",
+    Kind::Word(&LOG_TYPE),
+    "Only entries of this type.",
+    "log_type = ?",
+)
+.or(&["type"]);
 pub(crate) const WITH_TEXT: Filter = Filter::new(
     "q",
     Kind::text(1, 500),
@@ -121,19 +128,7 @@ impl Resource for LogEntry {
             .given(Create::Optional),
         ],
         filters: &[
-            LEVEL,
-            Filter::new(
-                "log_type",
-                Kind::Word(&LOG_TYPE),
-                "Only entries of this type.",
-                "log_type = ?",
-            )
-            .or(&["type"]),
-            OF_AGENT,
-            OF_SESSION,
-            WITH_TEXT,
-            SINCE,
-            UNTIL,
+            LEVEL, OF_TYPE, OF_AGENT, OF_SESSION, WITH_TEXT, SINCE, UNTIL,
         ],
         limit: 100,
         order: Order::Descending,

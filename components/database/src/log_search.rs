@@ -6,6 +6,8 @@
 //! since are looked through as well. So what is found is right at once, and the filling only makes it quick. Where nothing
 //! fills them, it is the search that it would be without them.
 
+use std::ops::RangeInclusive;
+
 use crate::log_blocks::Log;
 use crate::{Access, Condition, Connection, Error, List, Page, Select, Value, Window};
 
@@ -89,9 +91,18 @@ impl Search<'_> {
             Ok::<_, Error>(found.has_more)
         };
         for most in MOST_PARTS {
+            let (mut from, mut to) = (i64::MIN, i64::MAX);
+            if let Some([Value::Integer(after)]) = after.as_deref() {
+                let bound = if window.descending {
+                    &mut to
+                } else {
+                    &mut from
+                };
+                *bound = after >> 6;
+            }
             let parts = self
                 .log
-                .parts(db, &trigrams, most, after.as_deref(), window.descending)?;
+                .parts(db, &trigrams, most, from..=to, window.descending)?;
             let is_all = parts.number < most;
             let mut alternatives = Vec::new();
             if is_all || window.descending {
@@ -156,21 +167,44 @@ struct Parts {
 }
 
 impl Log {
-    /// The next parts after an id that a text with these trigrams may be in, at most so many.
+    /// The newest parts of entries of `since` or later and earlier than `until` that a text may be in, at most so many, as a
+    /// JSON array, and whether there may be more. `None` for a text that may be in any. In a transaction.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn parts_between(
+        self,
+        db: &dyn Connection,
+        text: &str,
+        [since, until]: [&str; 2],
+        most: i64,
+    ) -> Result<Option<(String, bool)>, Error> {
+        let Some(trigrams) = trigrams(text) else {
+            return Ok(None);
+        };
+        let sql = self.sql("SELECT coalesce(min(block) << 4, 0) AS first, coalesce((max(block) << 4) + 15, -1) AS last \
+             FROM log_blocks WHERE log = '{log}' AND (stale OR last_time >= ?1 AND first_time < ?2)"
+        );
+        let rows = db.execute(&sql, &[since.into(), until.into()])?;
+        let Some(mut row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let range = row.integer("first")?..=row.integer("last")?;
+        let parts = self.parts(db, &trigrams, most, range, true)?;
+        Ok(Some((parts.json, parts.number == most)))
+    }
+
+    /// The next parts of a range that a text with these trigrams may be in, at most so many.
     fn parts(
         self,
         db: &dyn Connection,
         trigrams: &str,
         most: i64,
-        after: Option<&[Value]>,
+        range: RangeInclusive<i64>,
         descending: bool,
     ) -> Result<Parts, Error> {
         let direction = if descending { "DESC" } else { "ASC" };
-        let (mut from, mut to) = (i64::MIN, i64::MAX);
-        if let Some([Value::Integer(after)]) = after {
-            let bound = if descending { &mut to } else { &mut from };
-            *bound = after >> 6;
-        }
+        let (from, to) = range.into_inner();
         let sql = self.sql("SELECT {tail} AS tail, \
              count(*) AS number, coalesce(min(part), 0) AS first, coalesce(max(part), 0) AS last, \
              json_group_array(part) AS json FROM (SELECT part FROM (\

@@ -261,6 +261,32 @@ log('just now', 'ERROR')",
     browser
         .until("location.hash.includes('until=2026-01-01T00%3A11%3A30')")
         .await;
+    // The bars show what the list shows.
+    for (filter, entries) in [
+        ("q=minute 11", 3),
+        ("q=MINUTE&log_type=milestone", 6),
+        ("log_type=error", 0),
+    ] {
+        browser
+            .run(&format!("location.hash = '#/logs?since=2026-01-01T00:09:00.000Z&until=2026-01-01T00:12:00.000Z&{filter}'"))
+            .await;
+        browser
+            .until(&format!(
+                "document.querySelectorAll('.entries > li').length === {entries}"
+            ))
+            .await;
+        let shown = if entries == 0 {
+            "document.querySelector('.histogram').hidden".to_owned()
+        } else {
+            format!(
+                "document.querySelector('.histogram .said').textContent.startsWith('{entries} from')"
+            )
+        };
+        browser.until(&shown).await;
+    }
+    browser
+        .run("location.hash = '#/logs?since=2026-01-01T00:09:00.000Z&until=2026-01-01T00:11:30.000Z'")
+        .await;
     // Of the minutes 9, 10 and 11.
     browser
         .until("document.querySelectorAll('.entries > li').length === 6")
@@ -269,7 +295,7 @@ log('just now', 'ERROR')",
 }
 
 #[tokio::test]
-async fn what_failed_in_the_last_hour_and_why_is_two_clicks_away() {
+async fn the_errors_of_the_last_hour_are_two_clicks_away() {
     let Some(setup) = Setup::new().await else {
         return;
     };

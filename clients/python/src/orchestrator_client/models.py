@@ -795,6 +795,8 @@ class GetRuntimeLogsAgentIdParametersQuery(TypedDict):
 class GetRuntimeLogsHistogramParametersQuery(TypedDict):
     agent_id: NotRequired[str]
     buckets: NotRequired[int]
+    log_type: NotRequired[Literal['state_change', 'milestone', 'error', 'performance', 'tool_call', 'cost_update']]
+    q: NotRequired[str]
     session_id: NotRequired[str]
     since: str
     until: NotRequired[str]
@@ -1262,6 +1264,11 @@ class Histogram(TypedDict):
     buckets: list[Bucket]
     """
     From `since` to `until`, oldest first, those without an entry too.
+    """
+    counted_since: str | None
+    """
+    From when on all entries are counted, where there are too many to look at; then earlier buckets may have fewer than
+     there are.
     """
 
 

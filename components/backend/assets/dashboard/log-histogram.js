@@ -30,6 +30,8 @@ export function logHistogram() {
     if (filter.until) query.set("until", filter.until);
     if (filter.agent) query.set("agent_id", filter.agent);
     if (filter.session) query.set("session_id", filter.session);
+    if (filter.log_type) query.set("log_type", filter.log_type);
+    if (filter.q) query.set("q", filter.q);
     try {
       const found = await api.get(`/api/runtime/logs/histogram?${query}`, { signal });
       if (!signal.aborted) draw(params, filter, found);
@@ -39,7 +41,7 @@ export function logHistogram() {
     }
   }
 
-  function draw(params, filter, { buckets, bucket_seconds: seconds }) {
+  function draw(params, filter, { buckets, bucket_seconds: seconds, counted_since: countedSince }) {
     const levels = filter.levels.length > 0 ? filter.levels : LEVELS;
     const sum = ({ logs }) => levels.reduce((all, level) => all + logs.by_level[level], 0);
     const most = Math.max(1, ...buckets.map(sum));
@@ -66,8 +68,11 @@ export function logHistogram() {
     );
     const all = buckets.reduce((total, bucket) => total + sum(bucket), 0);
     const last = buckets.at(-1);
-    said.textContent = last ? `${exact(all)} from ${time(buckets[0].at)}; at most ${exact(most)} a column` : "";
-    element.hidden = all === 0;
+    const cut = countedSince
+      ? `; there are too many to look through all, so those before ${time(countedSince)} may be missing`
+      : "";
+    said.textContent = last ? `${exact(all)} from ${time(buckets[0].at)}; at most ${exact(most)} a column${cut}` : "";
+    element.hidden = all === 0 && !cut;
   }
 
   const columnOf = (event) => /** @type {HTMLElement | null} */ (event.target.closest(".columns > a"));

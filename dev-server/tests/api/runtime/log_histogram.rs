@@ -27,7 +27,7 @@ async fn fill(app: &TestApp) -> [String; 2] {
          INSERT INTO agent_logs (agent_id, log_level, log_type, message, created_at) \
          SELECT iif(n % 4, '{one}', '{other}'), \
          CASE n % 5 WHEN 0 THEN 'DEBUG' WHEN 1 THEN 'INFO' WHEN 2 THEN 'WARNING' WHEN 3 THEN 'ERROR' ELSE 'CRITICAL' END, \
-         'milestone', n, strftime('%Y-%m-%d %H:%M:%S', '2026-02-05 10:00:00', \
+         iif(n % 3, 'milestone', 'tool_call'), n, strftime('%Y-%m-%d %H:%M:%S', '2026-02-05 10:00:00', \
          CAST(iif(n % 100 = 0, {ENTRIES} - 100 - n, n) AS TEXT) || ' seconds') FROM n"
     ));
     agents
@@ -77,7 +77,7 @@ async fn expected(app: &TestApp, query: &str, since: i64, until: i64, length: i6
                 .collect();
             json!({"at": at, "logs": {"total": counts.iter().sum::<i64>(), "by_level": by_level}})
         });
-    json!({"bucket_seconds": length, "buckets": buckets.collect::<Vec<_>>()})
+    json!({"bucket_seconds": length, "counted_since": null, "buckets": buckets.collect::<Vec<_>>()})
 }
 
 async fn assert_is(app: &TestApp, query: &str, [since, until, buckets, length]: [i64; 4]) {
@@ -134,6 +134,15 @@ async fn a_scope_and_a_time_narrow_it(app: TestApp) {
         format!("agent_id={one}"),
         format!("agent_id={other}"),
         "session_id=s".to_owned(),
+        "log_type=tool_call".to_owned(),
+        "log_type=performance".to_owned(),
+        "q=7".to_owned(),
+        "q=123".to_owned(),
+        "q=nowhere".to_owned(),
+        "q=12&log_type=milestone".to_owned(),
+        "q=123&log_type=milestone".to_owned(),
+        format!("q=23&log_type=milestone&agent_id={one}"),
+        "q=123&session_id=t".to_owned(),
     ] {
         assert_is(&app, &query, [100, 3000, 30, 120]).await;
     }
@@ -194,10 +203,63 @@ async fn blocks_change_nothing() {
         [17, 4321, 10, 600],
         [900, 9000, 3, 3600],
     ] {
-        assert_is(&app, "", window).await;
+        for query in [
+            "",
+            "q=123",
+            "q=12",
+            "log_type=tool_call",
+            "q=123&log_type=milestone",
+        ] {
+            assert_is(&app, query, window).await;
+        }
     }
     // One that was changed is read.
     app.sql("UPDATE agent_logs SET log_level = 'CRITICAL' WHERE id % 1000 = 0");
     app.sql("DELETE FROM agent_logs WHERE id % 1000 = 1");
-    assert_is(&app, "", [0, 5000, 2, 3600]).await;
+    app.sql("UPDATE agent_logs SET message = 'rewritten' WHERE id % 1000 = 2");
+    for query in ["", "q=rewritten", "q=123", "log_type=tool_call"] {
+        assert_is(&app, query, [0, 5000, 2, 3600]).await;
+    }
+}
+
+/// Of too many entries the newest are counted, and it is said from when on.
+#[tokio::test]
+async fn what_is_too_much_is_cut_and_said() {
+    let app = TestApp::start(Host::Memory).await;
+    let definition = app.definition("Builder").await;
+    let agent = app.agent(&definition, "s").await;
+    app.sql(&format!(
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 110000 - 1) \
+         INSERT INTO agent_logs (agent_id, log_level, log_type, message, created_at) \
+         SELECT '{agent}', 'INFO', 'milestone', 'ab', strftime('%Y-%m-%d %H:%M:%S', '2026-02-05', n || ' seconds') FROM n"
+    ));
+    for (query, since, total) in [
+        (
+            "log_type=milestone",
+            json!("2026-02-05T02:46:40.000Z"),
+            100_000,
+        ),
+        ("q=ab", json!("2026-02-05T02:46:40.000Z"), 100_000),
+        (
+            &*format!("agent_id={agent}"),
+            json!("2026-02-05T02:46:40.000Z"),
+            100_000,
+        ),
+        (
+            "session_id=s&q=ab",
+            json!("2026-02-05T02:46:40.000Z"),
+            100_000,
+        ),
+        ("log_type=error", Value::Null, 0),
+        ("", Value::Null, 110_000),
+    ] {
+        let uri = format!("{PATH}?since=2026-02-05&until=2026-02-07&{query}");
+        let found = app.get(&uri).await.json(200);
+        assert_eq!(found["counted_since"], since, "{query}");
+        let buckets = found["buckets"].as_array().unwrap().iter();
+        let counted: i64 = buckets
+            .map(|bucket| bucket["logs"]["total"].as_i64().unwrap())
+            .sum();
+        assert_eq!(counted, total, "{query}");
+    }
 }
