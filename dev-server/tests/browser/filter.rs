@@ -43,6 +43,48 @@ async fn filters_stand_in_the_address_and_survive_a_reload() {
 }
 
 #[tokio::test]
+async fn a_text_and_a_time_find_what_was_begun_long_ago() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(
+        "for n in range(1200): agent(f'n{n}', 'Builder', status='completed', completed_at='2026-02-01 00:00:00')
+now, = db.execute(\"SELECT datetime('now', '-10 minutes')\").fetchone()
+agent('old', 'Planner', status='failed', started_at='2026-01-01 00:00:00', completed_at=now, context='Draw the map')
+agent('older', 'Planner', status='failed', started_at='2026-01-01 00:00:00', completed_at='2026-01-01 00:00:00', context='Draw the map')",
+    );
+    let browser = &setup.browser;
+    let shows = async |ids: &str| {
+        browser.until(&format!("{SHOWN} === '{ids}'")).await;
+    };
+    browser.reload().await;
+    browser
+        .until_text("section[data-status=completed]", "Builder")
+        .await;
+    browser.type_into("input[type=search]", "draw the").await;
+    shows("old,older").await;
+    browser
+        .run("const range = document.querySelector('.filter select'); range.value = 'hour'; range.dispatchEvent(new Event('change', { bubbles: true }))")
+        .await;
+    shows("old").await;
+    browser.reload().await;
+    shows("old").await;
+    // All that there are.
+    browser
+        .until("document.querySelector('section[data-status=failed] .count').textContent === '1'")
+        .await;
+    let address = browser.run("return location.hash").await;
+    assert_eq!(address, json!("#/board?q=draw+the&since=hour"));
+    browser.click(".filter > button").await;
+    browser
+        .until("document.querySelectorAll('.card').length > 2")
+        .await;
+    browser.run("location.hash = '#/board?since=hour'").await;
+    shows("old").await;
+    setup.browser.close().await;
+}
+
+#[tokio::test]
 async fn the_keyboard_reaches_everything() {
     let Some(setup) = Setup::new().await else {
         return;
@@ -54,8 +96,8 @@ async fn the_keyboard_reaches_everything() {
     browser.press(Key::Tab).await;
     assert_eq!(browser.run(focused).await, json!("Skip to the content"));
     browser.press(Key::Enter).await;
-    // From the content on: the search, seven statuses, the selection, then the first card.
-    for _ in 0..10 {
+    // From the content on: the search, the time, seven statuses, the selection, then the first card.
+    for _ in 0..11 {
         browser.press(Key::Tab).await;
     }
     assert_eq!(browser.run(focused).await, json!("a1"));

@@ -10,7 +10,7 @@ async fn everything_is_found_by_its_text_or_id() {
         return;
     };
     setup.python(
-        "agent('ended-in-2025', 'Planner', session='past', status='completed', started_at='2026-01-01 00:00:00', completed_at='2026-01-01 00:00:01')
+        "agent('ended-in-2025', 'Planner', session='past', status='completed', started_at='2026-01-01 00:00:00', completed_at='2026-01-01 00:00:01', context='{\"plan\": {\"task\": \"Draw the map\"}}')
 for n in range(1200): agent(f'a{n}', 'Builder', status='completed', completed_at='2026-02-01 00:00:00')
 agent('b', 'Tester', session='checkout-v2', context='Cut the waiting')
 insert('ai_developer_workflows', dict(id='checkout-v2', adw_name='The second checkout', workflow_type='plan'))
@@ -30,6 +30,12 @@ log('rounded twice', agent='b')",
         ),
         (
             "ended-in-2025",
+            "Agents",
+            "Planner",
+            "#/sessions/past?agent=ended-in-2025",
+        ),
+        (
+            "draw THE map",
             "Agents",
             "Planner",
             "#/sessions/past?agent=ended-in-2025",
@@ -108,6 +114,21 @@ async fn sessions_and_definitions_are_searched() {
     browser.type_into("main input[type=search]", "ion-17").await;
     browser
         .until("document.querySelectorAll('tbody tr').length === 11")
+        .await;
+    // The oldest of all, and what is more than a page.
+    browser
+        .run("location.hash = '#/sessions?q=session-0'")
+        .await;
+    browser.until_text("tbody tr:only-child", "session-0").await;
+    browser
+        .run("location.hash = '#/sessions?q=session-1'")
+        .await;
+    browser
+        .until("document.querySelectorAll('tbody tr').length === 50")
+        .await;
+    browser.click("main > .more").await;
+    browser
+        .until("document.querySelectorAll('tbody tr').length === 100")
         .await;
     browser.run("location.hash = '#/definitions'").await;
     browser

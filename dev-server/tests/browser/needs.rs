@@ -210,3 +210,61 @@ async fn failures_that_were_looked_at_are_told_no_more() {
     browser.until_text(".group", "does not say why").await;
     setup.browser.close().await;
 }
+
+#[tokio::test]
+async fn what_failed_in_the_last_hour_and_why_is_two_clicks_from_the_board() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    // Begun long ago, so that the page does not hold them.
+    setup.python(
+        "now, = db.execute(\"SELECT datetime('now', '-10 minutes')\").fetchone()
+for n in range(1200): agent(f'n{n}', 'Builder', status='completed', completed_at='2026-02-01 00:00:00')
+for n in range(17): agent(f'b{n}', 'Builder', status='failed', started_at='2026-01-01 00:00:00', completed_at=now, error_message=f'429 Too Many Requests: retry after {n} s')
+agent('c', 'Tester', status='failed', started_at='2026-01-01 00:00:00', completed_at=now, error_message='no such file')
+agent('d', 'Tester', status='failed', started_at='2026-01-01 00:00:00', completed_at='2026-01-01 00:00:00', error_message='long ago')",
+    );
+    let browser = &setup.browser;
+    browser.reload().await;
+    browser
+        .until_text("section[data-status=completed]", "Builder")
+        .await;
+    browser.click("section[data-status=failed] .reasons").await;
+    browser
+        .until("document.querySelectorAll('.group').length === 2")
+        .await;
+    browser
+        .until_text(".group:first-child summary", "× 17")
+        .await;
+    browser.click(".group:first-child summary").await;
+    browser
+        .until_text(".group:first-child ul", "retry after 16 s")
+        .await;
+    let address = browser.run("return location.hash").await;
+    let kind = "429+Too+Many+Requests%3A+retry+after+%E2%80%A6+s";
+    assert_eq!(address, json!(format!("#/needs?since=hour&reason={kind}")));
+    browser.reload().await;
+    browser
+        .until_text(".group:first-child ul", "retry after 16 s")
+        .await;
+    // By keys too, and the focus stays where it is.
+    browser
+        .run("document.querySelector('.group:last-child summary').focus()")
+        .await;
+    browser.press(Key::Enter).await;
+    browser
+        .until_text(".group[open]:last-child ul", "no such file")
+        .await;
+    browser.press(Key::Enter).await;
+    browser
+        .until("!document.querySelector('.group[open]')")
+        .await;
+    browser
+        .until("document.activeElement.matches('.group:last-child summary')")
+        .await;
+    browser.run("location.hash = '#/needs?since=week'").await;
+    browser
+        .until("document.querySelectorAll('.group').length === 2")
+        .await;
+    setup.browser.close().await;
+}

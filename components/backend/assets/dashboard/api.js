@@ -59,6 +59,19 @@ export async function page(path, options) {
   return { rows: await response.json(), next: nextOf(response.headers.get("Link")) };
 }
 
+/** So many rows of a list, or more, where there are, and the path of what follows: a page may have fewer than it was asked
+ * for, or none, though more follow. */
+export async function some(path, wanted, options) {
+  const rows = [];
+  let next = path;
+  while (next && rows.length < wanted) {
+    const found = await page(next, options);
+    rows.push(...found.rows);
+    next = found.next;
+  }
+  return { rows, next };
+}
+
 /**
  * Sends a request and gives the answer, if it is a success.
  *

@@ -1,27 +1,33 @@
 // The board: a column a status, a card an agent. A change touches the cards that changed, and nothing else.
 
 import * as activity from "./activity.js";
+import * as api from "./api.js";
 import { Column } from "./column.js";
 import { calm, h, narrow } from "./dom.js";
 import { emptyState } from "./empty.js";
-import { filterBar, reader, statusesOf } from "./filter.js";
+import { filterBar, queryOf, reader, statusesOf } from "./filter.js";
 import { follow, positions } from "./moves.js";
+import * as notify from "./notify.js";
 import { retentionNotice } from "./retention.js";
 import * as statistics from "./stats.js";
 import { selection } from "./selection.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
+import { rangeOf } from "./time-range.js";
 import { Totals } from "./totals.js";
 
 /** More moves at once than this, or sooner after the last ones, are not followed by an eye. */
 const MOST_MOVES = 12;
 const LEAST_PAUSE = 1000;
+/** How many agents of a text or a time are read, the newest. */
+const MOST_FOUND = 2000;
 
 export function mount(root, first) {
   /** The cards that are drawn, by the agents' ids, and the column of each agent, drawn or not. */
   const cards = new Map();
   const placed = new Map();
   let params = first;
+  let abort = new AbortController();
   let moved = 0;
   let wanted = reader(params);
   /** What the server counts, as long as the filter is one that it can count by. */
@@ -85,13 +91,39 @@ export function mount(root, first) {
 
   function showStats(stats) {
     totals.show(stats);
-    counted = params.get("q") ? null : stats;
+    counted = queryOf(params) ? null : stats;
     for (const column of columns.values())
       column.setTotal(counted && (stats.agents.by_status[column.status] ?? 0), params.get("session"));
     filter.update(counted?.agents.by_status);
   }
 
-  const unlisten = store.listen(update);
+  /** Reads what is wanted and may not be here: an agent that has ended long ago is not. */
+  async function search() {
+    abort.abort();
+    abort = new AbortController();
+    const { signal } = abort;
+    const query = queryOf(params);
+    if (!query) return;
+    try {
+      const { rows, next } = await api.some(`/api/runtime/agents?${query}&limit=1000`, MOST_FOUND, { signal });
+      store.take(rows);
+      for (const column of columns.values()) column.setWhole(next === null);
+    } catch (error) {
+      if (!signal.aborted) notify.failed("Agents cannot be searched", error);
+    }
+  }
+
+  function showFilter() {
+    filter.route(params);
+    columns.get("failed").showReasons(rangeOf(params));
+    search();
+  }
+
+  const unlisten = store.listen((changed, whole) => {
+    update(changed, whole);
+    // A new list has only the newest.
+    if (whole) search();
+  });
   const stats = statistics.follow(showStats);
   const unfollow = activity.follow((ids) => {
     for (const id of ids) cards.get(id)?.tick(store.now());
@@ -99,6 +131,7 @@ export function mount(root, first) {
   const redraw = () => update(new Set(), true);
   narrow.addEventListener("change", redraw);
   redraw();
+  showFilter();
   stats.of(params.get("session"));
   return {
     route(next) {
@@ -106,7 +139,7 @@ export function mount(root, first) {
       wanted = reader(next);
       counted = null;
       for (const column of columns.values()) column.reset();
-      filter.route(next);
+      showFilter();
       redraw();
       stats.of(params.get("session"));
     },
@@ -115,6 +148,7 @@ export function mount(root, first) {
       for (const column of columns.values()) column.tick(now);
     },
     unmount() {
+      abort.abort();
       unlisten();
       unfollow();
       stats.unmount();

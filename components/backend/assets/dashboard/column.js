@@ -5,7 +5,9 @@ import { Card } from "./card.js";
 import { h, icon, narrow, setText } from "./dom.js";
 import { capital, exact } from "./format.js";
 import * as notify from "./notify.js";
+import { to } from "./route.js";
 import * as store from "./store.js";
+import { RANGES } from "./time-range.js";
 
 /** How many cards of a column are drawn until somebody wants more, and how many more then. */
 const MOST = { wide: 24, narrow: 8 };
@@ -19,6 +21,7 @@ export class Column {
   #dirty = true;
   #total = null;
   #older = null;
+  #isWhole = false;
 
   constructor(status, cards) {
     this.status = status;
@@ -26,14 +29,23 @@ export class Column {
     this.count = h("span", { class: "count", text: "0" });
     this.list = h("ol", { class: "cards" });
     this.more = h("button", { class: "more", type: "button", on: { click: () => this.#showMore() } });
+    this.reasons = h("a", { class: "reasons", hidden: true });
     const title = h("h2", { id: `column-${status}` }, icon(status), h("span", { text: capital(status) }), this.count);
     this.element = h(
       "section",
       { class: "column", data: { status }, "aria-labelledby": title.id },
       title,
+      this.reasons,
       this.list,
       this.more,
     );
+  }
+
+  /** Leads to the reasons of those that failed in that time. */
+  showReasons(range) {
+    this.reasons.hidden = false;
+    this.reasons.href = to("needs", "", { since: range || "hour" });
+    setText(this.reasons, `${RANGES[range || "hour"]} by reason`);
   }
 
   add(id) {
@@ -58,7 +70,13 @@ export class Column {
 
   /** Another filter is set: what was read for the one before says nothing. */
   reset() {
-    [this.#total, this.#older, this.#extra] = [null, null, 0];
+    [this.#total, this.#older, this.#extra, this.#isWhole] = [null, null, 0, false];
+  }
+
+  /** Whether the page holds all that the filter lets through. */
+  setWhole(isWhole) {
+    this.#isWhole = isWhole;
+    this.#showCounts();
   }
 
   /** Brings the list into the order of the agents; nodes that are right stay where they are. */
@@ -87,7 +105,7 @@ export class Column {
     const hidden = all - Math.min(this.#ids.length, this.#most());
     this.more.hidden = hidden <= 0;
     setText(this.more, `Show more of ${exact(hidden)}`);
-    setText(this.count, `${exact(all)}${this.#total === null && store.isPartial() ? "+" : ""}`);
+    setText(this.count, `${exact(all)}${this.#total === null && store.isPartial() && !this.#isWhole ? "+" : ""}`);
     this.element.classList.toggle("none", all === 0);
   }
 

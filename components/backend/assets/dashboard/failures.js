@@ -2,9 +2,12 @@
 
 import * as api from "./api.js";
 import * as store from "./store.js";
+import { endOf as failedAt } from "./time-range.js";
 
 const KEY = "failures-seen";
 const LONGEST_KIND = 120;
+/** How many are read: the page does not hold many more agents. */
+const MOST_READ = 4000;
 const listeners = new Set();
 
 /** When somebody last looked. Who never did begins with the first list. */
@@ -18,6 +21,8 @@ export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
+
+export { failedAt };
 
 export const lastLooked = () => seen;
 
@@ -42,13 +47,12 @@ export function unseen() {
   return many;
 }
 
-export function failedAt(agent) {
-  return Date.parse(agent.completed_at ?? agent.updated_at) || 0;
-}
-
-/** Reads the newest that failed into the store, which may not have them. */
-export async function read() {
-  store.take(await api.get("/api/runtime/agents?status=failed&limit=1000"));
+/** Reads those that failed at `at` or later into the store, which may not have them. Gives whether there are more. */
+export async function read(at, signal) {
+  const query = new URLSearchParams({ status: "failed", since: new Date(at).toISOString(), limit: "1000" });
+  const { rows, next } = await api.some(`/api/runtime/agents?${query}`, MOST_READ, { signal });
+  store.take(rows);
+  return next !== null;
 }
 
 /** Agents by the kind of their failure, the most frequent first: what differs in numbers and ids alone is one kind. */

@@ -6,18 +6,18 @@ import { capital, exact } from "./format.js";
 import { change } from "./route.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
-
-/** What is typed may be an id, and is asked for where no agent here has it. */
-const ID = /^(?=.*\d)\S{8,}$/;
+import { RANGES, endOf, rangeOf, startOf } from "./time-range.js";
 
 /** Reads the parameters, and gives whether an agent is wanted. */
 export function reader(params) {
   const words = (params.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   const session = params.get("session");
   const statuses = statusesOf(params);
+  const range = rangeOf(params);
   return (agent) =>
     (!session || agent.session_id === session) &&
     (statuses.size === 0 || statuses.has(agent.status)) &&
+    (!range || endOf(agent) >= startOf(range)) &&
     (words.length === 0 || matches(agent, words));
 }
 
@@ -26,8 +26,18 @@ function matches(agent, words) {
   return words.every((word) => text.includes(word));
 }
 
-export function mayBeId(text) {
-  return ID.test(text);
+/** The query that finds agents on the server which the page may not hold: those with a text or of a time; null where the
+ * parameters name neither. */
+export function queryOf(params) {
+  const range = rangeOf(params);
+  const query = new URLSearchParams();
+  if (params.get("q")) query.set("q", params.get("q"));
+  if (range) query.set("since", new Date(startOf(range)).toISOString());
+  if (query.size === 0) return null;
+  if (params.get("session")) query.set("session_id", params.get("session"));
+  const statuses = statusesOf(params);
+  if (statuses.size > 0) query.set("status", [...statuses].join());
+  return query;
 }
 
 export function statusesOf(params) {
@@ -44,13 +54,18 @@ export function filterBar(first) {
     "aria-label": "Search agents",
     on: { input: typed },
   });
+  const range = h(
+    "select",
+    { "aria-label": "Any time", on: { change: () => change({ since: range.value }) } },
+    Object.entries({ "": "Any time", ...RANGES }).map(([value, label]) => h("option", { value, text: label })),
+  );
   const session = h("button", { class: "chip", type: "button", on: { click: () => change({ session: "" }) } });
   const chips = new Map(STATUSES.map((status) => [status, chip(status)]));
   const reset = h("button", {
     class: "quiet",
     type: "button",
     text: "Clear",
-    on: { click: () => change({ q: "", session: "", status: "" }) },
+    on: { click: () => change({ q: "", session: "", status: "", since: "" }) },
   });
   const group = h(
     "div",
@@ -61,6 +76,7 @@ export function filterBar(first) {
     "form",
     { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },
     h("span", { class: "search" }, icon("search"), text),
+    range,
     session,
     group,
     reset,
@@ -106,13 +122,12 @@ export function filterBar(first) {
     if (document.activeElement !== text) text.value = typedText;
     const statuses = statusesOf(params);
     for (const [status, { button }] of chips) button.setAttribute("aria-pressed", String(statuses.has(status)));
+    range.value = rangeOf(params);
     const only = params.get("session");
     session.hidden = !only;
     session.replaceChildren(h("span", { text: `session ${only}` }), icon("close"));
     session.setAttribute("aria-label", `Remove the filter session ${only}`);
-    reset.hidden = !typedText && !only && statuses.size === 0;
-    // An agent that has ended long ago is not here.
-    if (mayBeId(typedText)) Promise.resolve(store.find(typedText)).catch((error) => console.debug("agent", error));
+    reset.hidden = !typedText && !only && !range.value && statuses.size === 0;
   }
 
   route(first);

@@ -2,13 +2,11 @@
 
 import { about } from "./about.js";
 import * as api from "./api.js";
+import * as definitions from "./definitions.js";
 import { h, icon, throttled } from "./dom.js";
 import { shortId, time } from "./format.js";
 import { around } from "./entry.js";
-import { mayBeId, reader } from "./filter.js";
-import * as sessionList from "./session-list.js";
 import { to } from "./route.js";
-import * as store from "./store.js";
 
 const MOST = 6;
 const PAUSE = 120;
@@ -40,27 +38,32 @@ const SOURCES = [
   ["Agents", agents],
   ["Sessions", sessions],
   ["Workflows", workflows],
-  ["Definitions", definitions],
+  ["Definitions", definedAgents],
   ["Log entries", logEntries],
 ];
 
-async function agents(text) {
+/** The first rows of a list that have `text`. */
+async function search(path, text, signal) {
+  const query = new URLSearchParams({ q: text, limit: String(MOST) });
+  const { rows } = await api.some(`${path}?${query}`, MOST, { signal });
+  return rows.slice(0, MOST);
+}
+
+async function agents(text, signal) {
   if (!text) return [];
-  if (mayBeId(text)) await store.find(text);
-  const wanted = reader(new URLSearchParams({ q: text }));
-  const found = [...store.all()].filter(wanted).sort((a, b) => b.place - a.place);
-  return found.slice(0, MOST).map((agent) => ({
-    name: `${agent.name ?? "Unnamed"} ${shortId(agent.id)}`,
+  const found = await search("/api/runtime/agents", text, signal);
+  return found.map((agent) => ({
+    name: `${definitions.nameOf(agent.orchestrator_agent_id) ?? "Unnamed"} ${shortId(agent.id)}`,
     more: [about(agent), agent.session_id].filter(Boolean).join(" · "),
     href: to("sessions", agent.session_id, { agent: agent.id }),
     icon: agent.status,
   }));
 }
 
-async function sessions(text) {
+async function sessions(text, signal) {
   if (!text) return [];
-  const found = await sessionList.search(text);
-  return found.slice(0, MOST).map((session) => ({
+  const found = await search("/api/runtime/sessions", text, signal);
+  return found.map((session) => ({
     name: session.session_id,
     more: `${session.agents.total} agents, ${time(session.started_at)}`,
     href: to("sessions", session.session_id),
@@ -69,15 +72,13 @@ async function sessions(text) {
 
 async function workflows(text, signal) {
   if (!text) return [];
-  const query = new URLSearchParams({ q: text, limit: String(MOST) });
-  const found = await api.get(`/api/runtime/workflows?${query}`, { signal });
+  const found = await search("/api/runtime/workflows", text, signal);
   return found.map((row) => ({ name: row.adw_name, more: `${row.status} · ${row.id}`, href: to("sessions", row.id) }));
 }
 
-async function definitions(text, signal) {
+async function definedAgents(text, signal) {
   if (!text) return [];
-  const query = new URLSearchParams({ q: text, limit: String(MOST) });
-  const found = await api.get(`/api/agents?${query}`, { signal });
+  const found = await search("/api/agents", text, signal);
   return found.map((row) => ({
     name: row.name,
     more: row.description ?? row.agent_type,
@@ -87,8 +88,7 @@ async function definitions(text, signal) {
 
 async function logEntries(text, signal) {
   if (!text) return [];
-  const query = new URLSearchParams({ q: text, limit: String(MOST) });
-  const found = await api.get(`/api/runtime/logs?${query}`, { signal });
+  const found = await search("/api/runtime/logs", text, signal);
   const rows = found.map((row) => ({
     name: row.message,
     more: `${row.log_level} · ${time(row.created_at)}`,
@@ -126,7 +126,7 @@ export function open() {
   let abort = new AbortController();
   let chosen = 0;
 
-  async function search() {
+  async function look() {
     abort.abort();
     abort = new AbortController();
     const { signal } = abort;
@@ -207,9 +207,9 @@ export function open() {
     dialog = null;
   }
 
-  const soon = throttled(search, PAUSE);
+  const soon = throttled(look, PAUSE);
   document.body.append(dialog);
   dialog.showModal();
   input.focus();
-  search();
+  look();
 }

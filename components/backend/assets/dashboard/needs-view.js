@@ -9,16 +9,17 @@ import { QuestionList } from "./needs.js";
 import * as notify from "./notify.js";
 import { change, to } from "./route.js";
 import * as store from "./store.js";
+import { RANGES, rangeOf, startOf } from "./time-range.js";
 
-const HOUR = 3_600_000;
-const RANGES = { "": "Since you last looked", hour: "Last hour", day: "Last 24 hours", week: "Last 7 days" };
-const BACK = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR };
 /** How many of a kind are listed. */
 const MOST = 50;
 const LEAST_PAUSE = 500;
 
 export function mount(root, first) {
   let params = first;
+  /** Whether there are more failures than were read. */
+  let more = false;
+  let abort = new AbortController();
   const list = new QuestionList();
   const none = h("p", { class: "note", role: "status" });
   const groups = h("div", { class: "groups" });
@@ -26,7 +27,7 @@ export function mount(root, first) {
   const range = h(
     "select",
     { "aria-label": "Which failures", on: { change: () => change({ since: range.value }) } },
-    Object.entries(RANGES).map(([value, text]) => h("option", { value, text })),
+    Object.entries({ "": "Since you last looked", ...RANGES }).map(([value, text]) => h("option", { value, text })),
   );
   const seen = h("button", { type: "button", text: "Mark as seen", on: { click: failures.look } });
   const allow = h("button", { type: "button", text: "Notify me on the desktop", on: { click: askToNotify } });
@@ -47,24 +48,28 @@ export function mount(root, first) {
     list.show(questions);
     setText(none, questions.length === 0 ? "No agent waits for an answer." : "");
     allow.hidden = !("Notification" in window) || Notification.permission !== "default";
-    range.value = params.get("since") in BACK ? params.get("since") : "";
-    const from = BACK[range.value] ? store.now() - BACK[range.value] : failures.lastLooked();
-    const failed = failures.since(from);
+    range.value = rangeOf(params);
+    const failed = failures.since(from());
     seen.hidden = failures.unseen() === 0;
-    setText(calm, failed.length === 0 ? "None." : "");
+    const newest = more ? `The newest ${exact(failed.length)}: there are more.` : "";
+    setText(calm, failed.length === 0 ? "None." : newest);
     draw(failures.grouped(failed));
   }
 
+  const from = () => (rangeOf(params) ? startOf(rangeOf(params)) : failures.lastLooked());
+
+  /** The address says which group is open, where there are several. */
   function draw(kinds) {
-    const opened = new Set([...groups.querySelectorAll("details[open]")].map((details) => details.dataset.kind));
+    const focused = /** @type {HTMLElement} */ (document.activeElement).closest("summary")?.parentElement.dataset.kind;
+    const reason = params.get("reason");
     groups.replaceChildren(
       ...kinds.map(({ kind, members }) =>
         h(
           "details",
-          { class: "group", data: { kind }, open: opened.has(kind) || kinds.length === 1 },
+          { class: "group", data: { kind }, open: kind === reason || kinds.length === 1 },
           h(
             "summary",
-            {},
+            { on: { click: toggle } },
             icon("failed"),
             h("span", { class: "kind-of", dir: "auto", text: kind }),
             h("span", { class: "count", text: `× ${exact(members.length)}` }),
@@ -75,11 +80,28 @@ export function mount(root, first) {
         ),
       ),
     );
+    if (focused) groups.querySelector(`[data-kind="${CSS.escape(focused)}"] > summary`)?.focus({ preventScroll: true });
+  }
+
+  function toggle(event) {
+    const { dataset, parentElement } = event.currentTarget.parentElement;
+    // The only one is open anyway.
+    if (parentElement.childElementCount === 1) return;
+    event.preventDefault();
+    change({ reason: dataset.kind === params.get("reason") ? "" : dataset.kind });
   }
 
   /** The page holds the newest agents, and older ones may have failed. */
-  function read() {
-    failures.read().catch((error) => notify.failed("Failures cannot be read", error));
+  async function read() {
+    abort.abort();
+    abort = new AbortController();
+    const { signal } = abort;
+    try {
+      more = await failures.read(from(), signal);
+      soon();
+    } catch (error) {
+      if (!signal.aborted) notify.failed("Failures cannot be read", error);
+    }
   }
 
   async function askToNotify() {
@@ -102,12 +124,18 @@ export function mount(root, first) {
   read();
   return {
     route(next) {
+      const before = rangeOf(params);
       params = next;
+      if (rangeOf(params) !== before) {
+        more = false;
+        read();
+      }
       show();
     },
     tick: () => list.tick(),
     focus: () => list.focus(),
     unmount() {
+      abort.abort();
       soon.stop();
       for (const stop of unlisten) stop();
     },

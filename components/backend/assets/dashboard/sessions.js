@@ -4,13 +4,12 @@ import * as api from "./api.js";
 import { h, icon, throttled } from "./dom.js";
 import { count, money, time } from "./format.js";
 import { change, to } from "./route.js";
-import * as sessionList from "./session-list.js";
 import { STATUSES } from "./status.js";
 import * as store from "./store.js";
 
 const LEAST_PAUSE = 1000;
-/** How many sessions of that name are shown. */
-const MOST_FOUND = 200;
+/** How many are shown until somebody wants more, and how many more then. */
+const AT_ONCE = 50;
 
 export function mount(root, first) {
   let params = first;
@@ -69,7 +68,9 @@ export function mount(root, first) {
   async function load() {
     const wanted = params.get("q") ?? "";
     try {
-      const { rows, next: following } = await read(wanted);
+      const query = new URLSearchParams({ limit: String(AT_ONCE) });
+      if (wanted) query.set("q", wanted);
+      const { rows, next: following } = await api.some(`/api/runtime/sessions?${query}`, AT_ONCE);
       // Another name was typed meanwhile.
       if (wanted !== (params.get("q") ?? "")) return;
       const none = wanted ? "No session matches." : "There are no sessions yet.";
@@ -88,14 +89,9 @@ export function mount(root, first) {
     }
   }
 
-  async function read(wanted) {
-    if (!wanted) return api.page("/api/runtime/sessions?limit=50");
-    return { rows: (await sessionList.search(wanted)).slice(0, MOST_FOUND), next: null };
-  }
-
   async function older() {
     try {
-      const { rows, next: following } = await api.page(next);
+      const { rows, next: following } = await api.some(next, AT_ONCE);
       extended = true;
       next = following;
       body.append(...rows.map(line));
