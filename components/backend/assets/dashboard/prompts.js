@@ -1,15 +1,17 @@
-// The prompts of a session as they come. The feed does not tell of them; but the session's statistics count them, so that
-// only what is new is read, and each prompt once.
+// The prompts of a session as they come. The session's statistics count them, so that only what is new is read, and each prompt
+// once. The feed tells of the agent of one that has tokens or cost; the others change nothing of theirs, and are asked for.
 
 import * as api from "./api.js";
+import { throttled } from "./dom.js";
 
 const FIRST = 50;
 const MOST_AT_ONCE = 200;
-const LOOKS = 2000;
+const LEAST_PAUSE = 1000;
+const MOST_PAUSE = 5000;
 const UNFINISHED = new Set(["pending", "streaming"]);
 
 /** Follows the prompts of a session, whose statistics `showStats` gets too; `changed(rows)` is called with new ones and
- * with those that went on. */
+ * with those that went on. Who follows says by `look` that an agent of the session has changed. */
 export function follow(session, changed, showStats) {
   const known = new Map();
   const query = new URLSearchParams({ session_id: session });
@@ -20,15 +22,18 @@ export function follow(session, changed, showStats) {
 
   async function look() {
     clearTimeout(timer);
-    if (looking || !open) return;
+    // Who looks again gets them then.
+    if (!open || document.hidden) return;
+    if (looking) return soon();
     looking = true;
     try {
-      if (!document.hidden) await update();
+      await update();
     } catch (error) {
       console.debug("prompts", error);
+      soon();
     }
     looking = false;
-    if (open) timer = setTimeout(look, LOOKS);
+    if (open) timer = setTimeout(look, MOST_PAUSE);
   }
 
   async function update() {
@@ -62,10 +67,11 @@ export function follow(session, changed, showStats) {
     if (fresh.length > 0) changed(fresh);
   }
 
-  const soon = () => look();
-  document.addEventListener("visibilitychange", soon);
+  const soon = throttled(look, LEAST_PAUSE);
+  document.addEventListener("visibilitychange", look);
   look();
   return {
+    look: soon,
     /** Those that are known of one agent. */
     of: (agent) => [...known.values()].filter((prompt) => prompt.agent_id === agent),
     /** Takes prompts that were read elsewhere. */
@@ -73,7 +79,8 @@ export function follow(session, changed, showStats) {
     unmount() {
       open = false;
       clearTimeout(timer);
-      document.removeEventListener("visibilitychange", soon);
+      soon.stop();
+      document.removeEventListener("visibilitychange", look);
     },
   };
 }

@@ -129,6 +129,7 @@ export function mount(root, first, id) {
   function changed(ids, whole) {
     if (whole) {
       load();
+      prompts.look();
       return;
     }
     const mine = [];
@@ -149,6 +150,7 @@ export function mount(root, first, id) {
       mine.push(key);
       if (key === shown?.id) shown.update(agents.get(key));
     }
+    if (fewer || mine.length > 0) prompts.look();
     if (!loaded) return;
     if (fewer || (mine.length > 0 && tree.element.hidden)) arrange();
     if (mine.length > 0) {
