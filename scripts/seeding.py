@@ -118,11 +118,12 @@ def seed(path, agents=34):
             db.execute("INSERT INTO agent_history (agent_id, seq, status, at) VALUES (?, ?, ?, ?)", (one["id"], seq, status, ago(at)))
 
     working = [one for one in made if one["status"] == "executing" and one["name"] != "Orchestrator"]
-    for one, (text, options, metadata) in zip(working, QUESTIONS):
+    # Who asks first has waited longest.
+    for number, (one, (text, options, metadata)) in enumerate(zip(working, QUESTIONS)):
         insert("orchestrator_chat", id=new_id(), orchestrator_agent_id=one["name"], agent_id=one["id"], sender_type="user",
                receiver_type="agent", message="Keep to the files of the issue, please.", created_at=ago(300), delivered_at=ago(290))
         insert("orchestrator_chat", id=new_id(), orchestrator_agent_id=one["name"], agent_id=one["id"], sender_type="agent",
-               receiver_type="user", message=text, options=options, metadata=metadata, created_at=ago(pick.randint(20, 200)))
+               receiver_type="user", message=text, options=options, metadata=metadata, created_at=ago(210 - 60 * number))
     insert("ai_developer_workflows", id="checkout-v2", orchestrator_agent_id="Orchestrator", adw_name="Checkout, version 2",
            workflow_type="plan_build_review", status="in_progress", current_step="build", total_steps=5, completed_steps=2, started_at=ago(3300))
     db.commit()

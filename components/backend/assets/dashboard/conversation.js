@@ -127,7 +127,7 @@ export function conversation(agent, prompts, wanted) {
   }
 
   function messageWithRefresh(row) {
-    const turn = messageTurn(row);
+    const turn = messageTurn(row, () => agent.name);
     let last = row;
     return {
       ...turn,
@@ -192,7 +192,9 @@ export function conversation(agent, prompts, wanted) {
     /** The part is in view now. */
     shown: () => following && toEnd(),
     update(next) {
+      const known = agent.name;
       agent = next;
+      if (agent.name !== known) for (const turn of turns.values()) turn.refresh?.();
       composer.update(next);
     },
     close() {

@@ -117,6 +117,7 @@ export function mount(root, first) {
   const soon = throttled(show, LEAST_PAUSE);
   const changed = (_, whole) => {
     if (whole) read();
+    list.tick();
     soon();
   };
   const unlisten = [store.listen(changed), messages.listen(show), failures.listen(show)];

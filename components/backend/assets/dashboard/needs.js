@@ -80,18 +80,17 @@ export function needsBar() {
   const list = new QuestionList();
   const rest = h("a", { href: "#/needs" });
   const failed = h("a", { class: "failed", href: "#/needs" });
-  const element = h(
-    "section",
-    { class: "needs-bar", "aria-label": "Needs you", hidden: true },
-    list.element,
-    h("p", { class: "row" }, rest, failed),
-  );
+  const links = h("span", { class: "links" }, failed, rest);
+  const element = h("section", { class: "needs-bar", "aria-label": "Needs you", hidden: true }, list.element, links);
 
   /** `here`: the view shows all of it itself. */
   function show(here) {
     const questions = messages.questions();
     const failures_ = failures.unseen();
     list.show(here ? [] : questions.slice(0, ABOVE));
+    // In the line of the question, where there is one.
+    const place = list.element.querySelector(".who") ?? element;
+    if (links.parentElement !== place) place.append(links);
     setText(rest, questions.length > ABOVE ? `All ${questions.length} questions` : "");
     setText(failed, failures_ > 0 ? `${plural(failures_, "failure")} since you last looked` : "");
     element.hidden = here || (questions.length === 0 && failures_ === 0);

@@ -5,6 +5,9 @@ import { markdown } from "./markdown.js";
 import * as messages from "./messages.js";
 import * as notify from "./notify.js";
 
+/** What has so many letters is shown at once, and what is longer for who wants it. */
+const SHORT = 160;
+
 /** The controls for an answer. While the focus is in them or on `scope`, the keys 1 to 9 choose. */
 export function answerForm(question, scope) {
   const buttons = question.options.map((option, index) => {
@@ -54,16 +57,34 @@ export function answerForm(question, scope) {
 
 /** What is asked, with what it is about where the writer says so, as a permission request has the tool's input. */
 export function asked(question) {
-  const more = Object.entries(question.metadata ?? {}).filter(([, value]) => value !== null && value !== "");
-  const details =
+  const said = Object.entries(question.metadata ?? {}).filter(([, value]) => value !== null && value !== "");
+  const facts = said.filter(([, value]) => line(value).length <= SHORT && !line(value).includes("\n"));
+  const more = said.filter((pair) => !facts.includes(pair));
+  return h(
+    "div",
+    { class: "asked text" },
+    markdown(question.message),
+    facts.length > 0 &&
+      h(
+        "dl",
+        { class: "with" },
+        facts.map(([name, value]) =>
+          h("div", {}, h("dt", { text: name }), h("dd", {}, h("code", { dir: "auto", text: line(value) }))),
+        ),
+      ),
     more.length > 0 &&
-    h(
-      "details",
-      {},
-      h("summary", { text: "details" }),
-      more.map(([name, value]) => [h("h4", { text: name }), h("pre", { tabindex: "0", text: plain(value) })]),
-    );
-  return h("div", { class: "asked text" }, markdown(question.message), details);
+      h(
+        "details",
+        {},
+        h("summary", { text: more.map(([name]) => name).join(", ") }),
+        more.map(([name, value]) => [h("h4", { text: name }), h("pre", { tabindex: "0", text: plain(value) })]),
+      ),
+  );
+}
+
+/** A value of JSON in one line. */
+function line(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** A value of JSON as a person reads it. */

@@ -2,13 +2,13 @@
 
 import { copyButton } from "./clipboard.js";
 import { h, icon } from "./dom.js";
-import { count, latency, money, time } from "./format.js";
+import { capital, count, latency, money, time } from "./format.js";
 import * as messages from "./messages.js";
 import { answerForm, asked, plain } from "./question.js";
 import { to } from "./route.js";
 import { textBlock } from "./text-block.js";
 
-const SENDERS = { user: "You", orchestrator: "Orchestrator", agent: "Agent" };
+const SENDERS = { user: "You", orchestrator: "Orchestrator" };
 
 /** A prompt to a model. It is updated in place, so that what is being read stays. */
 export function promptTurn(row, session) {
@@ -27,7 +27,7 @@ export function promptTurn(row, session) {
   const head = h(
     "header",
     {},
-    h("span", { class: "kind", text: row.prompt_type }),
+    h("span", { class: "kind", text: capital(row.prompt_type) }),
     row.prompt_name && h("span", { class: "name", dir: "auto", text: row.prompt_name }),
     link,
     state,
@@ -57,7 +57,7 @@ export function promptTurn(row, session) {
         h(
           "header",
           {},
-          h("span", { class: "kind", text: "response" }),
+          h("span", { class: "kind", text: "Response" }),
           copyButton("Copy the response", () => row.response_text),
         ),
         textBlock(row.response_text),
@@ -69,22 +69,22 @@ export function promptTurn(row, session) {
   return { element, at: Date.parse(row.created_at), update };
 }
 
-/** A message; a question has its options, until somebody has answered it. */
-export function messageTurn(row) {
+/** A message; a question has its options, until somebody has answered it. `name()` is that of the agent. */
+export function messageTurn(row, name) {
   const element = h("article", { class: "turn message", data: { id: row.id, sender: row.sender_type } });
   let said = null;
 
   function update(next) {
     row = next;
     const open = messages.isQuestion(row) && !messages.isAnswered(row);
-    const now = JSON.stringify([open, row.delivered_at, row.message]);
+    const now = JSON.stringify([open, row.delivered_at, row.message, name()]);
     if (now === said) return;
     said = now;
     const delivery = row.receiver_type === "agent" && (row.delivered_at ? "read" : "sent");
     const head = h(
       "header",
       {},
-      h("span", { class: "kind", text: SENDERS[row.sender_type] ?? row.sender_type }),
+      h("span", { class: "kind", dir: "auto", text: SENDERS[row.sender_type] ?? name() ?? "Agent" }),
       row.options !== null && h("span", { class: "state", text: open ? "asks" : "asked" }),
       h("time", { datetime: row.created_at, text: time(row.created_at) }),
       delivery && h("span", { class: "state", text: delivery }),
@@ -107,7 +107,9 @@ export function toolTurn(entry) {
       : details === null
         ? []
         : [["details", details]];
-  return line(entry.id, entry.created_at, entry.message, entry.log_level === "ERROR" ? "failed" : "", parts);
+  const took = Number.isFinite(details?.duration_ms) ? latency(details.duration_ms) : "";
+  const state = entry.log_level === "ERROR" ? "failed" : took;
+  return line(entry.id, entry.created_at, entry.message, state, parts);
 }
 
 /** The same, where it is kept as a prompt. */
@@ -139,6 +141,7 @@ function line(id, at, text, state, parts) {
     {},
     icon("tool"),
     h("span", { class: "name", dir: "auto", text }),
+    h("span", { class: "result", dir: "auto", text: short(parts) }),
     h("span", { class: "state", text: state }),
     h("time", { datetime: at, text: time(at) }),
   );
@@ -151,4 +154,10 @@ function line(id, at, text, state, parts) {
     at: Date.parse(at),
     update() {},
   };
+}
+
+/** The first line of what a call gave. */
+function short(parts) {
+  const [, result] = parts.find(([name]) => name === "error") ?? parts.find(([name]) => name === "result") ?? [];
+  return typeof result === "string" ? result.trim().split("\n", 1)[0].slice(0, 200) : "";
 }

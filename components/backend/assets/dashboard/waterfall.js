@@ -3,7 +3,9 @@
 // Only the rows that are in view exist: a session may have thousands of agents.
 
 import { h, setText, throttled } from "./dom.js";
+import { capital } from "./format.js";
 import { Histories } from "./histories.js";
+import { RUNNING } from "./status.js";
 import * as store from "./store.js";
 import { timeAxis } from "./time-axis.js";
 import { flatten } from "./tree.js";
@@ -28,8 +30,14 @@ export function waterfall(session, agents, marks) {
     h("div", { class: "left" }, h("h2", { text: "Agents" }), number, axis.tools),
     axis.element,
   );
-  const box = h("div", { class: "rowsbox", on: { scroll: draw, keydown, wheel: axis.wheel } }, head, spacer);
-  const element = h("section", { class: "waterfall", "aria-label": "Timeline" }, box);
+  const box = h(
+    "div",
+    { class: "rowsbox", on: { scroll: draw, keydown, wheel: axis.wheel } },
+    head,
+    axis.lines,
+    spacer,
+  );
+  const element = h("section", { class: "waterfall", "aria-label": "Timeline" }, box, legend());
   const rows = new Map();
   const collapsed = new Set();
   let order = [];
@@ -45,6 +53,7 @@ export function waterfall(session, agents, marks) {
     index = new Map(order.map(({ agent }, at) => [agent.id, at]));
     measure();
     spacer.style.height = `${order.length * ROW}px`;
+    axis.lines.style.height = spacer.style.height;
     setText(number, String(agents.size));
     draw();
   }
@@ -99,11 +108,13 @@ export function waterfall(session, agents, marks) {
     arrange();
   }
 
-  /** The keys of a tree. */
+  /** The keys of a tree, and of the axis. */
   function keydown(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (axis.key(event)) return event.preventDefault();
     const id = event.target.closest("[role=treeitem]")?.dataset.id;
     const at = index.get(id);
-    if (at === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (at === undefined) return;
     const { depth, below } = order[at];
     const parent = () => order.slice(0, at).findLastIndex((other) => other.depth < depth);
     const go = {
@@ -169,4 +180,16 @@ export function waterfall(session, agents, marks) {
       for (const when of ["beforeprint", "afterprint"]) removeEventListener(when, print);
     },
   };
+}
+
+/** What the colours and the marks mean. */
+function legend() {
+  const status = (name) => h("span", { data: { status: name } }, h("i", { class: "seg" }), capital(name));
+  return h(
+    "p",
+    { class: "legend" },
+    RUNNING.map(status),
+    h("span", {}, h("i", { class: "dot" }), "Prompt"),
+    h("span", {}, h("i", { class: "dot at-call" }), "Tool call"),
+  );
 }
