@@ -229,6 +229,9 @@ log('just now', 'ERROR')",
     browser.run(&format!("location.hash = '{address}'")).await;
     let columns = "document.querySelectorAll('.histogram a:has(rect)').length";
     browser.until(&format!("{columns} === 30")).await;
+    // A column is as high as it should be, and its bar is not cut.
+    let heights = "return ['.columns', 'a', 'svg'].map((part) => Math.round(document.querySelector(`.histogram ${part}`).getBoundingClientRect().height))";
+    assert_eq!(browser.run(heights).await, json!([56, 56, 56]));
     let label = "return document.querySelector('.histogram a:has([data-level=ERROR])').getAttribute('aria-label')";
     let label = browser.run(label).await;
     assert!(
