@@ -203,6 +203,7 @@ async fn agents_beyond_the_list_are_counted_shown_and_found() {
     setup.python(
         "agent('begun-in-2025', 'Planner', started_at='2026-01-01 00:00:00', cost_usd=1000)
 agent('ended-in-2025', 'Planner', status='cancelled', started_at='2026-01-01 00:00:01', completed_at='2026-01-01 00:00:02')
+for n in range(30): agent(f'c{n:02}', 'Tester', status='cancelled', started_at='2026-01-02 00:00:00', completed_at='2026-01-02 00:00:01')
 for n in range(1500): agent(f'a{n:04}', 'Builder', status='completed', completed_at='2026-02-01 00:00:00', cost_usd=1)",
     );
     let browser = &setup.browser;
@@ -216,7 +217,11 @@ for n in range(1500): agent(f'a{n:04}', 'Builder', status='completed', completed
         .until_text("section[data-status=completed] .count", "1,500")
         .await;
     browser
-        .until_text("section[data-status=cancelled] .count", "1")
+        .until_text("section[data-status=cancelled] .count", "31")
+        .await;
+    // A column shows the newest that it has, also where all are older than the page's list.
+    browser
+        .until("document.querySelectorAll('section[data-status=cancelled] .card').length === 24")
         .await;
     // One that has ended long ago comes when somebody wants more of its column, or looks for it by its id.
     assert_eq!(

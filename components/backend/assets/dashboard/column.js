@@ -22,6 +22,7 @@ export class Column {
   #total = null;
   #older = null;
   #isWhole = false;
+  #filled = false;
 
   constructor(status, cards) {
     this.status = status;
@@ -66,11 +67,23 @@ export class Column {
     if (session) query.set("session_id", session);
     this.#older ??= `/api/runtime/agents?${query}`;
     this.#showCounts();
+    if (total > 0 && this.#ids.length === 0) this.#fill();
+  }
+
+  /** Where all agents of the column are older than those that the page holds, it shows the newest of them all the same. */
+  async #fill() {
+    if (this.#filled || !this.#older) return;
+    this.#filled = true;
+    try {
+      store.take(await api.get(this.#older.replace("limit=1000", `limit=${this.#most()}`)));
+    } catch (error) {
+      console.debug("older agents", error);
+    }
   }
 
   /** Another filter is set: what was read for the one before says nothing. */
   reset() {
-    [this.#total, this.#older, this.#extra, this.#isWhole] = [null, null, 0, false];
+    [this.#total, this.#older, this.#extra, this.#isWhole, this.#filled] = [null, null, 0, false, false];
   }
 
   /** Whether the page holds all that the filter lets through. */
