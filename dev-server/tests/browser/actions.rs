@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::board::{Setup, card};
+use crate::deletions::until_deleted;
 use crate::support::server::Server;
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn an_agent_is_asked_to_stop_and_is_deleted() {
         .click(&format!("{} a", card("planning", "a1")))
         .await;
     browser.click(".agent header .danger").await;
-    browser.until_text("dialog", "cannot be undone").await;
+    browser.until_text("dialog", "You can undo it").await;
     browser.click("dialog .quiet").await;
     browser.until("!document.querySelector('dialog')").await;
     setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (2,)");
@@ -72,6 +73,7 @@ async fn an_agent_is_asked_to_stop_and_is_deleted() {
     browser
         .until("!document.querySelector('[data-id=a1]')")
         .await;
+    until_deleted(browser, "a1").await;
     setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (1,)");
     setup.browser.close().await;
 }
@@ -184,6 +186,9 @@ async fn several_agents_are_asked_to_stop_told_to_go_on_and_deleted() {
     browser
         .until("document.querySelectorAll('.card').length === 7")
         .await;
+    for id in ["a5", "b"] {
+        until_deleted(browser, id).await;
+    }
     setup.python("assert db.execute('SELECT count(*) FROM agents').fetchone() == (7,)");
     setup.browser.close().await;
 }

@@ -17,6 +17,7 @@ mod accessibility;
 mod actions;
 mod board;
 mod browser;
+mod deletions;
 mod docs;
 mod filter;
 mod find;

@@ -1,4 +1,6 @@
-// What a person can do here, each with its dialog: make a definition, stop an agent, delete one, give a token.
+// What a person can do here, each with its dialog: make a definition, stop an agent, give a token.
+//
+// deletions.js deletes agents.
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
@@ -10,8 +12,6 @@ import * as store from "./store.js";
 const TYPES = ["planner", "builder", "reviewer", "tester", "orchestrator", "utility"];
 /** How many requests for several agents are made at once. */
 const AT_ONCE = 6;
-/** How many of several agents are named. */
-const NAMED = 5;
 let dialogs = 0;
 
 /** Asks an agent to stop. It reads that with its next heartbeat, and ends when it likes. */
@@ -24,19 +24,6 @@ export async function cancel(agent) {
   } catch (error) {
     notify.failed(`${nameOf(agent)} could not be asked to stop`, error);
   }
-}
-
-/** Deletes an agent, if the person is sure. Gives whether it is gone. */
-export async function remove(agent) {
-  const sure = await ask({
-    title: `Delete ${nameOf(agent)}?`,
-    body: [h("p", { text: "Its prompts, logs and history go with it. This cannot be undone." })],
-    action: "Delete",
-    danger: true,
-    submit: () => deleteAgent(agent.id),
-  });
-  if (sure) notify.done(`${nameOf(agent)} is deleted`);
-  return sure;
 }
 
 /** Asks those of the agents that are at work to stop. */
@@ -55,39 +42,8 @@ export async function stopSeveral(agents) {
   return true;
 }
 
-/** Deletes the agents, if the person is sure. Gives whether they are gone. */
-export async function removeSeveral(agents) {
-  const running = agents.filter((agent) => !isFinished(agent.status)).length;
-  const sessions = new Set(agents.map((agent) => agent.session_id)).size;
-  const busy =
-    running > 0
-      ? ` ${running} of them ${running === 1 ? "is" : "are"} still at work, and hear of it with their next request.`
-      : "";
-  let gone = [];
-  const sure = await ask({
-    title: `Delete ${plural(agents.length, "agent")}?`,
-    body: [
-      h("p", { text: `They are of ${plural(sessions, "session")}.${busy}` }),
-      h(
-        "ul",
-        { class: "names" },
-        agents.slice(0, NAMED).map((agent) => h("li", { dir: "auto", text: nameOf(agent) })),
-      ),
-      agents.length > NAMED ? h("p", { text: `and ${agents.length - NAMED} more` }) : "",
-      h("p", { text: "Their prompts, logs, messages and history go with them. This cannot be undone." }),
-    ],
-    action: "Delete",
-    danger: true,
-    submit: async () => {
-      gone = await each(agents, (agent) => deleteAgent(agent.id), "could not be deleted");
-    },
-  });
-  if (sure) notify.done(`${plural(gone.length, "agent")} deleted`);
-  return sure;
-}
-
 /** Does `act` with each agent, a few at once; says how many it failed for, and gives the others. */
-async function each(agents, act, failure) {
+export async function each(agents, act, failure) {
   const rest = [...agents];
   const done = [];
   let failed = 0;
@@ -106,15 +62,6 @@ async function each(agents, act, failure) {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   if (failed > 0) notify.failed(`${plural(failed, "agent")} ${failure}`, last);
   return done;
-}
-
-/** One that is gone already is what was wanted. */
-async function deleteAgent(id) {
-  try {
-    await api.remove(`/api/runtime/agents/${encodeURIComponent(id)}`);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-  }
 }
 
 /** Makes a definition. */
@@ -178,7 +125,7 @@ function field(label, input, hint = "") {
 }
 
 /** Shows a dialog until its action has succeeded (true) or somebody closed it (false). */
-function ask({ title, body, action, danger = false, submit }) {
+export function ask({ title, body, action, danger = false, submit }) {
   return new Promise((resolve) => {
     const id = `dialog-${++dialogs}`;
     const alert = h("p", { class: "fault", role: "alert" });

@@ -1,6 +1,7 @@
 // The head of an agent's panel: its name, status and id, what a person can do with it, and what went wrong.
 
 import * as actions from "./actions.js";
+import { remove as removeAgents } from "./deletions.js";
 import { h, icon, setText } from "./dom.js";
 import { copied } from "./clipboard.js";
 import { shortId } from "./format.js";
@@ -29,7 +30,7 @@ export function agentHead(gone) {
       class: "danger",
       type: "button",
       text: "Delete",
-      on: { click: async () => (await actions.remove(agent)) && gone(agent.id) },
+      on: { click: async () => (await removeAgents([agent])) && gone(agent.id) },
     });
     const focused = element.contains(document.activeElement) ? document.activeElement.textContent : null;
     element.replaceChildren(

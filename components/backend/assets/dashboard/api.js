@@ -102,6 +102,8 @@ async function attempt(method, path, body, signal, headers) {
       headers: all,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
+      // What was to be deleted is also where the page is left meanwhile.
+      keepalive: method === "DELETE",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -161,6 +161,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && search) {
     event.preventDefault();
     search.focus();
+  } else if (event.key === "u") {
+    notify.act();
   } else if (event.key === "n") {
     if (shown.name === "needs") shown.view.focus();
     else bar.focus();

@@ -70,7 +70,8 @@ export function isQuestion(message) {
 export function questions() {
   const waits = (message) => {
     const agent = store.get(message.agent_id);
-    return isQuestion(message) && !isAnswered(message) && !(agent && isFinished(agent.status));
+    const ended = store.isRemoved(message.agent_id) || (agent && isFinished(agent.status));
+    return isQuestion(message) && !isAnswered(message) && !ended;
   };
   return [...messages.values()].filter(waits).sort((a, b) => a.number - b.number);
 }

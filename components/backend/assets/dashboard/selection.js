@@ -1,6 +1,7 @@
 // Several agents at once, on the board: which are chosen, and what can be done with them.
 
-import { removeSeveral, stopSeveral } from "./actions.js";
+import { stopSeveral } from "./actions.js";
+import { remove as removeAgents } from "./deletions.js";
 import { h, setText } from "./dom.js";
 import { plural } from "./format.js";
 import { isFinished } from "./status.js";
@@ -24,7 +25,7 @@ export function selection(board) {
     class: "danger",
     type: "button",
     text: "Delete",
-    on: { click: () => act(removeSeveral) },
+    on: { click: () => act(removeAgents) },
   });
   const done = h("button", { class: "quiet", type: "button", text: "Done", on: { click: () => set(false) } });
   const bar = h(

@@ -58,7 +58,7 @@ export function mount(root, first, id) {
 
   function take(agent) {
     const known = agents.get(agent.id);
-    if (known?.version > agent.version) return;
+    if (known?.version > agent.version || store.isHidden(agent.id)) return;
     agents.set(agent.id, { ...known, ...agent, name: agent.name ?? definitions.nameOf(agent.orchestrator_agent_id) });
   }
 
@@ -143,7 +143,7 @@ export function mount(root, first, id) {
         if (!agent && !store.isRemoved(key)) continue;
         agents.delete(key);
         fewer = true;
-        if (key === shown?.id) notify.done(`${nameOf(known)} is deleted`);
+        if (key === shown?.id && !store.isHidden(key)) notify.done(`${nameOf(known)} is deleted`);
         continue;
       }
       take(agent);
@@ -155,7 +155,7 @@ export function mount(root, first, id) {
     if (fewer || (mine.length > 0 && tree.element.hidden)) arrange();
     if (mine.length > 0) {
       tree.changed(mine);
-      if (!shown && !params.get("agent")) choose();
+      if (!shown) choose();
     }
   }
 

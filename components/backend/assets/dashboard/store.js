@@ -41,6 +41,8 @@ let loaded = false;
 let partial = false;
 /** What was removed lately: an answer of the API that is older than that must not bring it back. */
 const removedLately = new Set();
+/** Agents that somebody here deletes, by id, as they were told of last; null for one that is gone. */
+const hidden = new Map();
 /** Agents that the server was asked for, by id. */
 const asked = new Map();
 
@@ -59,8 +61,37 @@ export const isPartial = () => partial;
 /** Whether an agent was asked to stop and has not ended. */
 export const isCancelling = (agent) => agent.cancel_requested === true && !isFinished(agent.status);
 
-/** Whether the feed has told that an agent is gone. */
-export const isRemoved = (id) => removedLately.has(id);
+/** Whether the feed has told that an agent is gone, or somebody here wants it to be. */
+export const isRemoved = (id) => removedLately.has(id) || hidden.has(id);
+
+/** Whether an agent is not shown, as somebody here deletes it. */
+export const isHidden = (id) => hidden.has(id);
+
+/** Shows these agents no more, whatever is told of them. */
+export function hide(rows) {
+  for (const row of rows) {
+    agents.delete(row.id);
+    hidden.set(row.id, row);
+    changed.add(row.id);
+  }
+  schedule();
+}
+
+/** Shows them again: as the server has them, or as they were where it cannot be asked. */
+export async function reveal(ids) {
+  const show = async (id) => {
+    const row = hidden.get(id);
+    hidden.delete(id);
+    asked.delete(id);
+    try {
+      await find(id);
+    } catch (error) {
+      console.debug("agent", error);
+      if (row) take([row]);
+    }
+  };
+  await Promise.all(ids.map(show));
+}
 
 /** Calls `listener(changedIds, whole)` after changes; `whole` where everything may be another. Gives its end. */
 export function listen(listener) {
@@ -150,6 +181,10 @@ async function ask(id) {
 }
 
 function put(row) {
+  if (hidden.has(row.id)) {
+    hidden.set(row.id, { ...row, name: row.name ?? definitions.nameOf(row.orchestrator_agent_id) });
+    return;
+  }
   const known = agents.get(row.id);
   row.name ??= definitions.nameOf(row.orchestrator_agent_id);
   // A card keeps its place until its status changes.
@@ -161,6 +196,7 @@ function put(row) {
 
 function forget(id) {
   if (agents.delete(id)) changed.add(id);
+  if (hidden.has(id)) hidden.set(id, null);
 }
 
 function forgetOldest() {
