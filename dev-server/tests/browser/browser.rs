@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
-use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
+use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -138,6 +138,42 @@ impl Browser {
     pub(crate) async fn media(&self, media: &str) {
         let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"media": media}});
         self.ask("goog/cdp/execute", command).await;
+    }
+
+    /// Lets a page of that origin notify, or not (`granted`, `denied`).
+    pub(crate) async fn notifications(&self, origin: &str, setting: &str) {
+        let params =
+            json!({"permission": {"name": "notifications"}, "setting": setting, "origin": origin});
+        let command = json!({"cmd": "Browser.setPermission", "params": params});
+        self.ask("goog/cdp/execute", command).await;
+    }
+
+    /// The window that commands are for.
+    pub(crate) async fn window(&self) -> WindowHandle {
+        self.client.window().await.unwrap()
+    }
+
+    /// Opens another window, and goes on there.
+    pub(crate) async fn open_window(&self) -> WindowHandle {
+        let window = self.client.new_window(false).await.unwrap().handle;
+        self.go_to_window(&window).await;
+        window
+    }
+
+    /// Goes on in another window.
+    pub(crate) async fn go_to_window(&self, window: &WindowHandle) {
+        self.client.switch_to_window(window.clone()).await.unwrap();
+    }
+
+    /// Takes the window out of view.
+    pub(crate) async fn minimize(&self) {
+        let command = json!({"cmd": "Browser.getWindowForTarget", "params": {}});
+        let window = self.ask("goog/cdp/execute", command).await;
+        let params =
+            json!({"windowId": window["windowId"], "bounds": {"windowState": "minimized"}});
+        let command = json!({"cmd": "Browser.setWindowBounds", "params": params});
+        self.ask("goog/cdp/execute", command).await;
+        self.until("document.hidden").await;
     }
 
     /// What a script returns.

@@ -18,6 +18,7 @@ mod actions;
 mod board;
 mod browser;
 mod deletions;
+mod desktop;
 mod docs;
 mod filter;
 mod find;

@@ -21,6 +21,10 @@ const messages = new Map();
 /** The messages that some other one answers. */
 const answered = new Set();
 const listeners = new Set();
+let loaded = false;
+
+/** Whether there was a first list. */
+export const isLoaded = () => loaded;
 
 /** Calls `listener(changedMessages)` after changes. Gives its end. */
 export function listen(listener) {
@@ -35,6 +39,7 @@ export function listen(listener) {
  */
 export function apply({ messages: rows, removed, snapshot }) {
   if (snapshot) {
+    loaded = true;
     messages.clear();
     answered.clear();
   }

@@ -19,6 +19,8 @@ export function mount(root, first) {
   let params = first;
   /** Whether there are more failures than were read. */
   let more = false;
+  /** Whether all that failed in that time is here. */
+  let known = false;
   let abort = new AbortController();
   const list = new QuestionList();
   const none = h("p", { class: "note", role: "status" });
@@ -31,8 +33,9 @@ export function mount(root, first) {
   );
   const seen = h("button", { type: "button", text: "Mark as seen", on: { click: failures.look } });
   const allow = h("button", { type: "button", text: "Notify me on the desktop", on: { click: askToNotify } });
+  const blocked = h("span", { class: "key", text: "The browser blocks notifications of this page", hidden: true });
   root.append(
-    h("div", { class: "row" }, h("h1", { text: "Needs you" }), allow),
+    h("div", { class: "row" }, h("h1", { text: "Needs you" }), allow, blocked),
     h("section", { "aria-label": "Questions" }, none, list.element),
     h(
       "section",
@@ -47,12 +50,14 @@ export function mount(root, first) {
     const questions = messages.questions();
     list.show(questions);
     setText(none, questions.length === 0 ? "No agent waits for an answer." : "");
-    allow.hidden = !("Notification" in window) || Notification.permission !== "default";
+    const permission = "Notification" in window ? Notification.permission : "";
+    allow.hidden = permission !== "default";
+    blocked.hidden = permission !== "denied";
     range.value = rangeOf(params);
     const failed = failures.since(from());
     seen.hidden = failures.unseen() === 0;
     const newest = more ? `The newest ${exact(failed.length)}: there are more.` : "";
-    setText(calm, failed.length === 0 ? "None." : newest);
+    setText(calm, failed.length > 0 ? newest : known ? "None." : "Loading");
     draw(failures.grouped(failed));
   }
 
@@ -98,9 +103,11 @@ export function mount(root, first) {
     const { signal } = abort;
     try {
       more = await failures.read(from(), signal);
-      soon();
+      await store.told();
+      known = true;
+      show();
     } catch (error) {
-      if (!signal.aborted) notify.failed("Failures cannot be read", error);
+      if (!signal.aborted) setText(calm, `Failures cannot be read: ${error.message}`);
     }
   }
 
@@ -108,7 +115,7 @@ export function mount(root, first) {
     const answer = await Notification.requestPermission();
     notify.done(
       answer === "granted"
-        ? "A question shows on your desktop while you look elsewhere"
+        ? "A question or a failure shows on your desktop while you look elsewhere"
         : "The browser does not allow it",
     );
     show();
@@ -121,17 +128,24 @@ export function mount(root, first) {
     soon();
   };
   const unlisten = [store.listen(changed), messages.listen(show), failures.listen(show)];
+  /** The question that the address names gets the focus; the view itself has it first. */
+  function focusWanted() {
+    if (params.get("question")) queueMicrotask(() => list.focus(params.get("question")));
+  }
+
   show();
+  focusWanted();
   read();
   return {
     route(next) {
       const before = rangeOf(params);
       params = next;
       if (rangeOf(params) !== before) {
-        more = false;
+        [more, known] = [false, false];
         read();
       }
       show();
+      focusWanted();
     },
     tick: () => list.tick(),
     focus: () => list.focus(),

@@ -66,8 +66,10 @@ export class QuestionList {
     if (had && !this.element.contains(document.activeElement)) this.focus();
   }
 
-  focus() {
-    this.element.querySelector(".answer :is(button, input)")?.focus();
+  /** Puts the focus into that question, or the first. */
+  focus(id) {
+    const element = this.#cards.get(id)?.element ?? this.element;
+    element.querySelector(".answer :is(button, input)")?.focus();
   }
 
   tick() {

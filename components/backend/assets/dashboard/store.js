@@ -128,7 +128,7 @@ export function apply({ agents: rows, removed, snapshot, timestamp }) {
 
 /** Waits until the listeners know of all changes. */
 export async function told() {
-  while (scheduled) await new Promise(requestAnimationFrame);
+  while (scheduled) await new Promise((frame) => (document.hidden ? setTimeout(frame) : requestAnimationFrame(frame)));
 }
 
 /** Reads what the host without a feed has. */
@@ -223,13 +223,17 @@ definitions.listen(() => {
 function schedule() {
   if (scheduled) return;
   scheduled = true;
-  const frame = () => requestAnimationFrame(tell);
+  // A page that is not in view has no frames.
+  const frame = () => (document.hidden ? tell() : requestAnimationFrame(tell));
   const pause = last + (busy ? BUSY_PAUSE : LEAST_PAUSE) - performance.now();
   if (pause > 0) setTimeout(frame, pause);
   else frame();
 }
 
+document.addEventListener("visibilitychange", () => document.hidden && tell());
+
 function tell() {
+  if (!scheduled) return;
   scheduled = false;
   last = performance.now();
   const [told, all] = [changed, whole];
