@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long a page may take to look as expected.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often Tab is pressed until there is no way to something.
+const MOST_TABS: usize = 150;
 /// How many browsers run at once: each takes some hundred megabytes.
 static PLACES: Semaphore = Semaphore::const_new(2);
 
@@ -232,6 +234,26 @@ impl Browser {
             .send_keys(&char::from(key).to_string())
             .await
             .unwrap();
+    }
+
+    /// Types where the focus is.
+    pub(crate) async fn keys(&self, text: &str) {
+        let focused = self.client.active_element().await.unwrap();
+        focused.send_keys(text).await.unwrap();
+    }
+
+    /// Goes by Tab alone to what is there, or will be.
+    pub(crate) async fn tab_to(&self, selector: &str) {
+        self.until(&format!("document.querySelector(`{selector}`)"))
+            .await;
+        let there = format!("return document.activeElement.matches(`{selector}`)");
+        for _ in 0..MOST_TABS {
+            self.press(Key::Tab).await;
+            if self.run(&there).await == json!(true) {
+                return;
+            }
+        }
+        panic!("no Tab leads to {selector}");
     }
 
     /// Types a letter while an element has the focus.

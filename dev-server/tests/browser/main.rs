@@ -24,6 +24,7 @@ mod filter;
 mod find;
 mod health;
 mod hosts;
+mod keyboard;
 mod logs;
 mod needs;
 mod python;

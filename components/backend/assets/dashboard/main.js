@@ -15,6 +15,7 @@ import { read } from "./route.js";
 import * as store from "./store.js";
 import * as attention from "./attention.js";
 import * as find from "./find.js";
+import * as keys from "./keys.js";
 import * as failures from "./failures.js";
 import { needsBar } from "./needs.js";
 import { mount as needs } from "./needs-view.js";
@@ -135,6 +136,7 @@ api.onForbidden(() => {
 health.listen(showHealth);
 document.getElementById("theme").addEventListener("click", changeTheme);
 document.getElementById("find").addEventListener("click", find.open);
+document.getElementById("keys").addEventListener("click", keys.open);
 document.getElementById("new-definition").addEventListener("click", newDefinition);
 unlock.addEventListener("click", () => {
   api.askAgain();
@@ -161,6 +163,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && search) {
     event.preventDefault();
     search.focus();
+  } else if (event.key === "?") {
+    keys.open();
   } else if (event.key === "u") {
     notify.act();
   } else if (event.key === "n") {

@@ -100,7 +100,10 @@ export function selection(board) {
   }
 
   async function act(what) {
-    if (await what([...chosen].map(store.get))) set(false);
+    if (!(await what([...chosen].map(store.get)))) return;
+    set(false);
+    // The button that was pressed is gone.
+    toggle.focus();
   }
 
   board.addEventListener("click", click);
