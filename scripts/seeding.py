@@ -84,7 +84,7 @@ def seed(path, agents=34):
         made.append(dict(id=new_id(), name=name, session=session, status=status, started=started, entered=entered))
         insert("agents", id=made[-1]["id"], orchestrator_agent_id=name, session_id=session, status=status, parent_agent_id=parent,
                started_at=ago(started), completed_at=ago(entered) if finished else None, context={"task": context}, cost_usd=cost,
-               error_message=pick.choice(ERRORS) if status == "failed" else None)
+               error_message=ERRORS[len(made) % len(ERRORS)] if status == "failed" else None)
         for _ in range(pick.randint(1, 5)):
             insert("prompts", id=new_id(), agent_id=made[-1]["id"], prompt_type="command", prompt_name="run the tests",
                    prompt_text="Fix what the failing test shows, and change no other file.", status="completed",
