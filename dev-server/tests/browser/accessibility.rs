@@ -124,6 +124,24 @@ async fn nothing_is_cut_at_twice_the_size() {
 }
 
 #[tokio::test]
+async fn the_head_is_one_line_in_a_window_that_has_the_room() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(SEEN);
+    let browser = &setup.browser;
+    browser.until_text("#waiting", "1").await;
+    for width in [1181, 1280, 1361, 1920] {
+        browser.sized(width, 900).await;
+        let height = browser
+            .run("return document.querySelector('.top').offsetHeight")
+            .await;
+        assert!(height.as_i64().unwrap() <= 53, "{width}: {height}");
+    }
+    setup.browser.close().await;
+}
+
+#[tokio::test]
 async fn a_session_on_paper_has_its_agents_and_no_buttons() {
     let Some(setup) = Setup::new().await else {
         return;

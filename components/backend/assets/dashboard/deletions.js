@@ -52,7 +52,7 @@ function about(agents) {
     h(
       "ul",
       { class: "names" },
-      agents.slice(0, NAMED).map((agent) => h("li", { dir: "auto", text: nameOf(agent) })),
+      agents.slice(0, NAMED).map((agent) => h("li", {}, h("bdi", { text: nameOf(agent) }))),
     ),
     agents.length > NAMED && h("p", { text: `and ${agents.length - NAMED} more` }),
     h("p", { text: "Their prompts, logs, messages and history go with them; agents that they started stay." }),

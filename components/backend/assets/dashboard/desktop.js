@@ -38,8 +38,7 @@ const isAllowed = () => "Notification" in window && Notification.permission === 
 
 async function tellQuestion(question) {
   if ((await isElsewhere()) || !(await claim(`question ${question.id}`))) return;
-  const agent = store.get(question.agent_id);
-  tell(`${agent?.name ?? "An agent"} asks`, question.message, to("needs", "", { question: question.id }));
+  tell(`${messages.askerOf(question)} asks`, question.message, to("needs", "", { question: question.id }));
 }
 
 /** However many fail at once, it is said once. */

@@ -81,6 +81,12 @@ export function questions() {
   return [...messages.values()].filter(waits).sort((a, b) => a.number - b.number);
 }
 
+/** Who asks, in a word. */
+export function askerOf(question) {
+  const agent = store.get(question.agent_id);
+  return agent?.name ?? (question.sender_type === "orchestrator" ? "Orchestrator" : "An agent");
+}
+
 /**
  * Says `text` to an agent, or as the answer to a question.
  *

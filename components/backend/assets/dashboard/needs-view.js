@@ -19,8 +19,8 @@ export function mount(root, first) {
   let params = first;
   /** Whether there are more failures than were read. */
   let more = false;
-  /** Whether all that failed in that time is here. */
-  let known = false;
+  /** What is said where nothing failed that is known of. */
+  let unlessFailed = "Loading";
   let abort = new AbortController();
   const list = new QuestionList();
   const none = h("p", { class: "note", role: "status" });
@@ -57,7 +57,7 @@ export function mount(root, first) {
     const failed = failures.since(from());
     seen.hidden = failures.unseen() === 0;
     const newest = more ? `The newest ${exact(failed.length)}: there are more.` : "";
-    setText(calm, failed.length > 0 ? newest : known ? "None." : "Loading");
+    setText(calm, failed.length > 0 ? newest : unlessFailed);
     draw(failures.grouped(failed));
   }
 
@@ -104,11 +104,12 @@ export function mount(root, first) {
     try {
       more = await failures.read(from(), signal);
       await store.told();
-      known = true;
-      show();
+      unlessFailed = "None.";
     } catch (error) {
-      if (!signal.aborted) setText(calm, `Failures cannot be read: ${error.message}`);
+      if (signal.aborted) return;
+      unlessFailed = `Failures cannot be read: ${error.message}`;
     }
+    show();
   }
 
   async function askToNotify() {
@@ -141,7 +142,7 @@ export function mount(root, first) {
       const before = rangeOf(params);
       params = next;
       if (rangeOf(params) !== before) {
-        [more, known] = [false, false];
+        [more, unlessFailed] = [false, "Loading"];
         read();
       }
       show();

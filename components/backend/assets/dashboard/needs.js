@@ -27,7 +27,7 @@ export function questionCard(question) {
 
   function tick() {
     const agent = store.get(question.agent_id);
-    setText(who, agent?.name ?? (question.sender_type === "orchestrator" ? "Orchestrator" : "An agent"));
+    setText(who, messages.askerOf(question));
     setText(what, agent ? about(agent) || agent.session_id : "");
     if (agent) who.href = to("sessions", agent.session_id, { agent: agent.id });
     else if (question.agent_id)
