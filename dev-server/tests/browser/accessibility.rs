@@ -142,6 +142,25 @@ async fn the_head_is_one_line_in_a_window_that_has_the_room() {
 }
 
 #[tokio::test]
+async fn the_cost_by_model_is_in_the_window_of_a_telephone() {
+    let Some(setup) = Setup::new().await else {
+        return;
+    };
+    setup.python(SEEN);
+    let browser = &setup.browser;
+    browser.narrow().await;
+    browser
+        .goto(&setup.url("/dashboard#/sessions/demo?agent=a2"))
+        .await;
+    browser.click(".models summary").await;
+    browser.until_text(".models table", "opus").await;
+    let place = "const { left, right, top } = document.querySelector('.models > .scroll').getBoundingClientRect();
+        return [left >= 0, right <= innerWidth, top >= document.querySelector('.models summary').getBoundingClientRect().bottom]";
+    assert_eq!(browser.run(place).await, json!([true, true, true]));
+    setup.browser.close().await;
+}
+
+#[tokio::test]
 async fn a_session_on_paper_has_its_agents_and_no_buttons() {
     let Some(setup) = Setup::new().await else {
         return;
