@@ -230,10 +230,12 @@ impl Browser {
     /// Presses a key where the focus is.
     pub(crate) async fn press(&self, key: Key) {
         let focused = self.client.active_element().await.unwrap();
-        focused
-            .send_keys(&char::from(key).to_string())
-            .await
-            .unwrap();
+        if let Err(error) = focused.send_keys(&char::from(key).to_string()).await {
+            let html = self
+                .run("return document.activeElement.outerHTML.slice(0, 400)")
+                .await;
+            panic!("{key:?} at {html}: {error}");
+        }
     }
 
     /// Types where the focus is.
