@@ -1756,7 +1756,7 @@ export interface operations {
                 order?: "asc" | "desc";
                 /** @description Only agents that this one has started. */
                 parent_agent_id?: string;
-                /** @description Only agents with this text in their id, session, definition's name, error or a text of their context. */
+                /** @description Only agents that have each of these words in their id, session, definition's name, error or a text of their context. */
                 q?: string;
                 /**
                  * @description Only what is of this session.

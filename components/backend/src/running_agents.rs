@@ -18,6 +18,8 @@ use crate::resource::{Column, Create, Declaration, Filter, Reference, Resource, 
 
 /// The most tokens that are told: sums end there.
 pub(crate) const MOST: i64 = i64::MAX;
+/// How many words an agent is looked at for.
+const MOST_WORDS: usize = 8;
 /// The most seconds of a lease.
 const LONGEST_LEASE: i64 = 3600;
 
@@ -32,7 +34,7 @@ macro_rules! ended_or_changed {
 const SINCE: &str = concat!(ended_or_changed!(), " >= ?");
 const UNTIL: &str = concat!(ended_or_changed!(), " < ?");
 /// Any JSON may be a context, and what is none is a text. A text of over 16 KiB takes too long to look through.
-const WITH_TEXT: &str = "instr(lower(id), lower(?)) OR instr(lower(session_id), lower(?)) \
+const WITH_WORD: &str = "instr(lower(id), lower(?)) OR instr(lower(session_id), lower(?)) \
     OR orchestrator_agent_id IN (SELECT id FROM orchestrator_agents WHERE instr(lower(name), lower(?))) \
     OR octet_length(error_message) <= 16384 AND instr(lower(error_message), lower(?)) \
     OR octet_length(context) <= 16384 AND EXISTS (SELECT 1 FROM json_tree(iif(\
@@ -195,7 +197,7 @@ impl Resource for RunningAgent {
             Filter::custom(
                 "q",
                 Kind::text(1, 500),
-                "Only agents with this text in their id, session, definition's name, error or a text of their context.",
+                "Only agents that have each of these words in their id, session, definition's name, error or a text of their context.",
             ),
             Filter::custom(
                 "since",
@@ -263,12 +265,19 @@ impl Resource for RunningAgent {
         alternatives
     }
 
-    /// A text or a time, which no index has: a write would have to keep it.
+    /// Words or a time, which no index has: a write would have to keep it.
     fn looked_for(sent: &Input) -> Vec<Condition> {
-        let texts = [("q", WITH_TEXT), ("since", SINCE), ("until", UNTIL)];
-        texts
+        let words = sent.text("q").unwrap_or_default();
+        // What comes after so many is one more text.
+        let words = words.splitn(MOST_WORDS, char::is_whitespace);
+        let words = words.map(str::trim).filter(|word| !word.is_empty());
+        let times = [("since", SINCE), ("until", UNTIL)];
+        let times = times
             .into_iter()
-            .filter_map(|(name, sql)| Some(Condition::new(sql, sent.get(name)?.clone())))
+            .filter_map(|(name, sql)| Some(Condition::new(sql, sent.get(name)?.clone())));
+        words
+            .map(|word| Condition::new(WITH_WORD, word))
+            .chain(times)
             .collect()
     }
 

@@ -22,6 +22,8 @@ export function mount(root, first) {
   /** What is said where nothing failed that is known of. */
   let unlessFailed = "Loading";
   let abort = new AbortController();
+  /** The groups that are shown, by kind. */
+  let drawn = new Map();
   const list = new QuestionList();
   const none = h("p", { class: "note", role: "status" });
   const groups = h("div", { class: "groups" });
@@ -63,29 +65,42 @@ export function mount(root, first) {
 
   const from = () => (rangeOf(params) ? startOf(rangeOf(params)) : failures.lastLooked());
 
-  /** The address says which group is open, where there are several. */
+  /** The address says which group is open, where there are several. One that is as it was keeps its node, so that a click in
+   * the middle of it is not lost. */
   function draw(kinds) {
     const focused = /** @type {HTMLElement} */ (document.activeElement).closest("summary")?.parentElement.dataset.kind;
     const reason = params.get("reason");
-    groups.replaceChildren(
-      ...kinds.map(({ kind, members }) =>
-        h(
-          "details",
-          { class: "group", data: { kind }, open: kind === reason || kinds.length === 1 },
-          h(
-            "summary",
-            { on: { click: toggle } },
-            icon("failed"),
-            h("span", { class: "kind-of", dir: "auto", text: kind }),
-            h("span", { class: "count", text: `× ${exact(members.length)}` }),
-            h("span", { class: "age", text: `${brief(store.now() - failures.failedAt(members[0]))} ago` }),
-          ),
-          h("ul", {}, members.slice(0, MOST).map(failed)),
-          members.length > MOST && h("p", { class: "note", text: `and ${exact(members.length - MOST)} more` }),
-        ),
-      ),
-    );
+    const before = drawn;
+    drawn = new Map();
+    for (const { kind, members } of kinds) {
+      const open = kind === reason || kinds.length === 1;
+      const state = JSON.stringify([open, members.length, members.slice(0, MOST)]);
+      const old = before.get(kind);
+      const node = old?.state === state ? old.node : group(kind, members, open);
+      setText(node.querySelector(".age"), `${brief(store.now() - failures.failedAt(members[0]))} ago`);
+      drawn.set(kind, { state, node });
+    }
+    const nodes = [...drawn.values()].map(({ node }) => node);
+    if (nodes.length === groups.childElementCount && nodes.every((node, at) => node === groups.children[at])) return;
+    groups.replaceChildren(...nodes);
     if (focused) groups.querySelector(`[data-kind="${CSS.escape(focused)}"] > summary`)?.focus({ preventScroll: true });
+  }
+
+  function group(kind, members, open) {
+    return h(
+      "details",
+      { class: "group", data: { kind }, open },
+      h(
+        "summary",
+        { on: { click: toggle } },
+        icon("failed"),
+        h("span", { class: "kind-of", dir: "auto", text: kind }),
+        h("span", { class: "count", text: `× ${exact(members.length)}` }),
+        h("span", { class: "age" }),
+      ),
+      h("ul", {}, members.slice(0, MOST).map(failed)),
+      members.length > MOST && h("p", { class: "note", text: `and ${exact(members.length - MOST)} more` }),
+    );
   }
 
   function toggle(event) {

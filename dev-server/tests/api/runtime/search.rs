@@ -39,6 +39,8 @@ async fn a_text_is_found_wherever_it_stands(app: TestApp) {
         ("plan", vec!["one"]),
         ("er", vec!["two", "one"]),
         ("too%20many", vec!["one"]),
+        ("many%20PLAN%20429", vec!["one"]),
+        ("plan%20two", vec![]),
         ("%25", vec![]),
         ("nowhere", vec![]),
     ] {
