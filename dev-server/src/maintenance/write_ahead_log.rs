@@ -112,15 +112,17 @@ impl Pin {
             LogLeft::Some { pages, moved } if moved < pages => Some(moved),
             _ => None,
         };
-        if moved.is_none() || moved != self.moved {
-            if std::mem::take(&mut self.is_said) {
-                info!("the write-ahead log is no longer kept by that reader");
-            }
+        let goes_on = moved.is_some() && moved == self.moved;
+        if !goes_on {
             self.since = moved.map(|_| Instant::now());
             self.moved = moved;
         }
         let pinned = self.since.filter(|since| since.elapsed() >= INTERVAL);
         METRICS.pin_log(pinned);
+        // Who reads this finds it in the metrics too.
+        if !goes_on && std::mem::take(&mut self.is_said) {
+            info!("the write-ahead log is no longer kept by that reader");
+        }
         if pinned.is_some_and(|since| since.elapsed() >= PATIENCE) && !self.is_said {
             self.is_said = true;
             warn!(
