@@ -91,6 +91,9 @@ class Browser:
             self.until(script)
             self.run(f"{script}.click()")
         self.until("!document.querySelector('main').innerText.includes('Loading')")
+        # A list of agents, the counts of them and the names of their definitions come one after the other.
+        self.until("!document.querySelector('main').innerText.includes('Unnamed')")
+        self.until("[...document.querySelectorAll('.column:not(.none)')].every((column) => column.querySelector('.card'))")
         self.until("!document.querySelector('.question:not(:has(.about:not(:empty)))')")
         # The pictures of the cards' last move are over.
         self.until("document.getAnimations().length === 0")
