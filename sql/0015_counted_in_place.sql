@@ -41,7 +41,9 @@ BEGIN
     SELECT key, session_id, started_time, status, tokens_input, tokens_output, cost FROM counting_agents WHERE row = NEW.rowid
     ON CONFLICT (key) DO UPDATE SET
         session_id = excluded.session_id, started_time = excluded.started_time, status = excluded.status,
-        tokens_input = excluded.tokens_input, tokens_output = excluded.tokens_output, cost = excluded.cost;
+        tokens_input = excluded.tokens_input, tokens_output = excluded.tokens_output, cost = excluded.cost
+    WHERE (excluded.session_id, excluded.started_time, excluded.status, excluded.tokens_input, excluded.tokens_output, excluded.cost)
+        IS NOT (session_id, started_time, status, tokens_input, tokens_output, cost);
 END;
 
 CREATE TRIGGER counted_agents_update AFTER UPDATE ON counted_agents
