@@ -129,20 +129,19 @@ impl Host {
             );
             instances.with_context(|| format!("{source} serves no HTTP"))
         };
-        let loaded: Vec<_> = std::thread::scope(|scope| {
-            let loading = manifest.components.iter().map(|(id, component)| {
-                let load = &load;
-                (id.clone(), scope.spawn(move || load(id, component)))
+        let load = &load;
+        let components = std::thread::scope(|scope| {
+            let loading = manifest.components.iter();
+            let loading: Vec<_> = loading
+                .map(|(id, component)| (id, scope.spawn(move || load(id, component))))
+                .collect();
+            let loaded = loading.into_iter().map(|(id, thread)| {
+                let instances = thread.join();
+                let instances = instances.map_err(|_| anyhow::anyhow!("cannot load {id}"))??;
+                anyhow::Ok((id.clone(), ProxyHandler::new(instances)))
             });
-            let loading: Vec<_> = loading.collect();
-            let loaded = loading.into_iter().map(|(id, thread)| (id, thread.join()));
-            loaded.collect()
-        });
-        let mut components = BTreeMap::new();
-        for (id, instances) in loaded {
-            let instances = instances.map_err(|_| anyhow::anyhow!("cannot load {id}"))??;
-            components.insert(id, ProxyHandler::new(instances));
-        }
+            loaded.collect::<Result<_>>()
+        })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 manifest,
