@@ -91,7 +91,7 @@ async fn read(
     let until = time("until").unwrap_or_else(Timestamp::now);
     let since = time("since").unwrap_or_else(|| until.clone());
     let wanted = input.integer("buckets").unwrap_or(BUCKETS);
-    let length = length(until.seconds_since(&since), wanted);
+    let length = length(until.unix_second() - since.unix_second(), wanted);
     let histogram = database
         .read(|db| histogram(db, input, &since, &until, length))
         .await

@@ -98,19 +98,27 @@ impl Timestamp {
     /// How many whole seconds lie between an earlier time and this one; 0 where it is not earlier.
     #[must_use]
     pub fn seconds_since(&self, earlier: &Self) -> i64 {
-        let instant = |time: &Self| time.0.parse::<jiff::Timestamp>().ok();
-        let seconds = instant(self)
-            .zip(instant(earlier))
-            .map(|(end, start)| end.as_second().saturating_sub(start.as_second()));
+        let between = self.instant().zip(earlier.instant());
+        let seconds = between.map(|(end, start)| end.duration_since(start).as_secs());
         seconds.unwrap_or_default().max(0)
+    }
+
+    /// The second that this time lies in, counted from 1970.
+    #[must_use]
+    pub fn unix_second(&self) -> i64 {
+        self.instant()
+            .map_or(0, |instant| instant.as_millisecond().div_euclid(1000))
+    }
+
+    fn instant(&self) -> Option<jiff::Timestamp> {
+        self.0.parse().ok()
     }
 
     fn next(&self, unit: jiff::Unit, length: usize) -> String {
         let up = jiff::TimestampRound::new()
             .smallest(unit)
             .mode(jiff::RoundMode::Ceil);
-        let instant: Option<jiff::Timestamp> = self.0.parse().ok();
-        let next = instant.and_then(|instant| instant.round(up).ok());
+        let next = self.instant().and_then(|instant| instant.round(up).ok());
         let mut text = next.map_or_else(|| self.0.clone(), format);
         text.truncate(length);
         text
