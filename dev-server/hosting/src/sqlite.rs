@@ -174,7 +174,7 @@ async fn run(
 }
 
 /// What an order to SQLite gives.
-fn nothing() -> Rows<wit::Value> {
+pub(crate) fn nothing() -> Rows<wit::Value> {
     Rows {
         columns: Vec::new(),
         rows: Vec::new(),

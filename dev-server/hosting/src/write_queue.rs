@@ -6,31 +6,39 @@
 //! sees what came before it, a rollback takes back its own, and nobody is told of success before it is on disk. Where ours
 //! fails as a whole, everybody in it is told that the database is locked, and tries again.
 //!
+//! What is one statement needs no savepoint, as SQLite takes back a statement that fails. Such statements wait in a list of
+//! their own, which a thread goes through in one turn: the threads that serve requests neither run them nor hand the turn on.
+//!
 //! Who finds nobody waiting commits at once. In this process writers queue in the order in which they come; while another process
-//! has the lock, whoever has the turn tries again. SQLite itself never waits, and no thread does.
+//! has the lock, whoever has the turn tries again. SQLite itself never waits, and no thread that serves requests does.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use database::Error;
-use database::native::File;
+use database::native::{File, Rows};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::guest::bindings::spin::sqlite::sqlite as wit;
 use crate::metrics::{self, Wait};
 use crate::pool::Pool;
-use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, is_locked, order};
+use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, is_locked, nothing, order};
 
-/// For how long the lock is left to other processes after a transaction that several have shared.
-const GAP: Duration = Duration::from_millis(1);
+/// For how long the lock is left to other processes after a transaction where others wait or have shared it: half the time
+/// that it took, in these bounds.
+const SHORTEST_GAP: Duration = Duration::from_micros(300);
+const LONGEST_GAP: Duration = Duration::from_millis(50);
 
 /// Where writers wait.
 #[derive(Default)]
 pub(crate) struct WriteQueue {
     writer: Arc<tokio::sync::Mutex<Writer>>,
+    /// How many wait for the turn, and how many statements are in the list.
     waiting: AtomicUsize,
+    list: Mutex<List>,
     /// Statements that took longer than what is short. They run on a thread that may block.
     slow: Mutex<HashSet<String>>,
 }
@@ -55,7 +63,43 @@ impl Default for Writer {
 /// An open transaction, and who waits for its commit.
 pub(crate) struct Group {
     file: File,
-    members: Vec<oneshot::Sender<Result<(), String>>>,
+    begun: Instant,
+    members: Vec<Member>,
+}
+
+impl Group {
+    /// A transaction that has begun on `file`.
+    fn of(file: File) -> Self {
+        Self {
+            file,
+            begun: Instant::now(),
+            members: Vec::new(),
+        }
+    }
+}
+
+/// One who waits for a commit, and what the statement has given if it was one.
+struct Member {
+    sender: oneshot::Sender<Outcome>,
+    rows: Rows<wit::Value>,
+}
+
+/// Statements that each are a transaction.
+#[derive(Default)]
+struct List {
+    statements: VecDeque<Single>,
+    /// The number of the last one.
+    number: u64,
+    /// Whether a thread goes through it.
+    is_served: bool,
+}
+
+struct Single {
+    number: u64,
+    statement: Statement,
+    sender: oneshot::Sender<Outcome>,
+    deadline: Instant,
+    _wait: Wait,
 }
 
 impl WriteQueue {
@@ -64,6 +108,43 @@ impl WriteQueue {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waits = (Waits(&self.waiting), Wait::begin());
         Arc::clone(&self.writer).lock_owned().await
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next statement of the list whose client is still there.
+    fn next(&self) -> Option<Single> {
+        let mut list = self.list();
+        while let Some(single) = list.statements.pop_front() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            if !single.sender.is_closed() {
+                return Some(single);
+            }
+        }
+        None
+    }
+
+    /// Puts a statement back that could not begin.
+    fn put_back(&self, single: Single) {
+        let mut list = self.list();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        list.statements.push_front(single);
+    }
+
+    /// Takes a statement off the list; false where it is not there any more.
+    fn withdraw(&self, number: u64) -> bool {
+        let mut list = self.list();
+        let place = list
+            .statements
+            .iter()
+            .position(|single| single.number == number);
+        if let Some(place) = place {
+            list.statements.remove(place);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        place.is_some()
     }
 
     fn is_empty(&self) -> bool {
@@ -123,50 +204,148 @@ async fn enter(pool: &Pool, deadline: Instant) -> Result<Turn, String> {
 /// # Errors
 /// SQLite's message; then nothing was written.
 pub(crate) async fn write(pool: &Arc<Pool>, statement: Statement, deadline: Instant) -> Outcome {
-    let mut turn = enter(pool, deadline).await?;
-    if pool.writers().is_empty()
-        && let Writer::Idle(kept) = &mut *turn
-    {
-        let file = connection(pool, kept.take())?;
-        return write_alone(pool, turn, file, statement, deadline).await;
-    }
-    let transaction = Transaction::begin_in(pool, turn, deadline).await?;
-    let (transaction, outcome) = transaction.run(statement).await;
-    let rows = outcome?;
-    if let Some(transaction) = transaction {
-        transaction.commit().await?;
-    }
-    Ok(rows)
+    let (sender, mut written) = oneshot::channel();
+    let queue = pool.writers();
+    let number = {
+        let mut list = queue.list();
+        list.number += 1;
+        let number = list.number;
+        queue.waiting.fetch_add(1, Ordering::Relaxed);
+        list.statements.push_back(Single {
+            number,
+            statement,
+            sender,
+            deadline,
+            _wait: Wait::begin(),
+        });
+        if !std::mem::replace(&mut list.is_served, true) {
+            let pool = Arc::clone(pool);
+            tokio::task::spawn_blocking(move || serve(&pool));
+        }
+        number
+    };
+    let outcome = match timeout_at(deadline, &mut written).await {
+        Ok(outcome) => outcome,
+        Err(_) if queue.withdraw(number) => return Err(LOCKED.to_owned()),
+        // It runs at this moment.
+        Err(_) => written.await,
+    };
+    outcome.unwrap_or_else(|_| Err("the statement was given up".to_owned()))
 }
 
-/// Runs a statement that commits by itself, on a thread that may wait for the disk.
-async fn write_alone(
-    pool: &Arc<Pool>,
-    mut turn: Turn,
-    mut file: File,
-    statement: Statement,
-    deadline: Instant,
-) -> Outcome {
+/// Goes through the list until it is empty. Blocks.
+fn serve(pool: &Arc<Pool>) {
     loop {
-        let (pool_there, statement) = (Arc::clone(pool), Arc::clone(&statement));
-        let writing = tokio::task::spawn_blocking(move || {
-            let outcome = after_gaps(&pool_there, &file, || execute(&file, &statement));
-            (turn, file, outcome)
-        });
-        let outcome;
-        (turn, file, outcome) = writing.await.map_err(|error| error.to_string())?;
-        if is_locked(&outcome) && Instant::now() < deadline {
-            let _wait = Wait::begin();
-            sleep(PAUSE).await;
+        run_list(pool, wait(pool));
+        let mut list = pool.writers().list();
+        if list.statements.is_empty() {
+            list.is_served = false;
+            return;
+        }
+    }
+}
+
+/// Waits for the turn, not as one who has something to write. Blocks.
+fn wait(pool: &Pool) -> Turn {
+    Arc::clone(&pool.writers().writer).blocking_lock_owned()
+}
+
+/// Runs what is in the list in one transaction, together with what comes meanwhile. Blocks.
+fn run_list(pool: &Pool, mut turn: Turn) {
+    let queue = pool.writers();
+    let opened = match std::mem::take(&mut *turn) {
+        Writer::Open(group) => Some(group),
+        Writer::Idle(kept) => open_list(pool, &mut turn, kept),
+    };
+    let Some(mut group) = opened else { return };
+    let is_first = group.members.is_empty();
+    while let Some(single) = queue.next() {
+        let outcome = execute(&group.file, &single.statement);
+        if group.file.is_autocommit() {
+            // SQLite has rolled back all of it.
+            let _ = single.sender.send(outcome);
+            *turn = idle(group.file);
+            answer(group.members, Err(LOCKED));
+            return;
+        }
+        match outcome {
+            Ok(rows) => group.members.push(Member {
+                sender: single.sender,
+                rows,
+            }),
+            Err(error) => {
+                let _ = single.sender.send(Err(error));
+            }
+        }
+    }
+    *turn = Writer::Open(group);
+    if queue.is_empty() {
+        commit(pool, turn);
+    } else if is_first {
+        drop(turn);
+        // After all that wait now.
+        commit(pool, wait(pool));
+    }
+}
+
+/// Opens a transaction for what is in the list. Gives none where there is nothing in it any more: one statement that nobody
+/// else waits with is run at once, and commits by itself.
+fn open_list(pool: &Pool, turn: &mut Turn, kept: Option<File>) -> Option<Group> {
+    let queue = pool.writers();
+    let refuse = |error: &str| {
+        while let Some(single) = queue.next() {
+            let _ = single.sender.send(Err(error.to_owned()));
+        }
+    };
+    let file = match connection(pool, kept) {
+        Ok(file) => file,
+        Err(error) => {
+            refuse(&error);
+            return None;
+        }
+    };
+    let open = loop {
+        let Some(single) = queue.next() else {
+            break false;
+        };
+        if Instant::now() >= single.deadline {
+            let _ = single.sender.send(Err(LOCKED.to_owned()));
             continue;
         }
-        *turn = idle(file);
-        drop(turn);
-        if outcome.is_ok() {
-            pool.wrote(1);
+        let outcome = if queue.is_empty() {
+            let begun = Instant::now();
+            let outcome = after_gaps(pool, &file, || execute(&file, &single.statement));
+            if !is_locked(&outcome) {
+                if outcome.is_ok() {
+                    pool.wrote(1);
+                }
+                let _ = single.sender.send(outcome);
+                if !queue.is_empty() {
+                    leave(begun);
+                }
+                break false;
+            }
+            queue.put_back(single);
+            outcome.map(|_| ())
+        } else {
+            queue.put_back(single);
+            after_gaps(pool, &file, || order(&file, "BEGIN IMMEDIATE"))
+        };
+        match outcome {
+            Ok(()) => break true,
+            // Another process has the lock.
+            Err(_) if is_locked(&outcome) => std::thread::sleep(PAUSE),
+            Err(error) => {
+                refuse(&error);
+                break false;
+            }
         }
-        return outcome;
+    };
+    if open {
+        return Some(Group::of(file));
     }
+    **turn = idle(file);
+    None
 }
 
 /// Takes the write lock by `take`, after the leases run anew where that is due: what is written may depend on them.
@@ -210,9 +389,21 @@ async fn close(pool: &Arc<Pool>, turn: Turn) -> Result<Turn, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Leaves the lock, which was held since `begun`, to other processes. Blocks.
+fn leave(begun: Instant) {
+    let gap = begun.elapsed() / 2;
+    std::thread::sleep(gap.clamp(SHORTEST_GAP, LONGEST_GAP));
+}
+
+/// Commits what is open, if anything is, answers all that wait for it, and leaves the lock to other processes for a moment if
+/// these are several. Blocks.
 fn commit(pool: &Pool, mut turn: Turn) -> Turn {
     match std::mem::take(&mut *turn) {
-        Writer::Open(Group { file, members }) => {
+        Writer::Open(Group {
+            file,
+            begun,
+            members,
+        }) => {
             let result = metrics::busy(|| order(&file, "COMMIT"));
             if result.is_err() {
                 // Fails only where SQLite has rolled back by itself already.
@@ -222,17 +413,21 @@ fn commit(pool: &Pool, mut turn: Turn) -> Turn {
             if result.is_ok() {
                 pool.wrote(members.len() as u64);
             }
-            answer(members, &result);
+            let is_shared = members.len() > 1;
+            answer(members, result.as_ref().copied().map_err(String::as_str));
+            if is_shared {
+                leave(begun);
+            }
         }
         closed @ Writer::Idle(_) => *turn = closed,
     }
     turn
 }
 
-fn answer(members: Vec<oneshot::Sender<Result<(), String>>>, result: &Result<(), String>) {
-    for member in members {
+fn answer(members: Vec<Member>, result: Result<(), &str>) {
+    for Member { sender, rows } in members {
         // An error says that its client has gone.
-        let _ = member.send(result.clone());
+        let _ = sender.send(result.map(|()| rows).map_err(str::to_owned));
     }
 }
 
@@ -273,10 +468,7 @@ impl Transaction {
                         }
                     }
                 }
-                Group {
-                    file,
-                    members: Vec::new(),
-                }
+                Group::of(file)
             }
         };
         let transaction = Self {
@@ -339,28 +531,24 @@ impl Transaction {
         };
         let is_first = group.members.is_empty();
         let (sender, committed) = oneshot::channel();
-        group.members.push(sender);
+        group.members.push(Member {
+            sender,
+            rows: nothing(),
+        });
         *turn = Writer::Open(group);
-        if self.pool.writers().is_empty() {
-            drop(close(&self.pool, turn).await?);
+        // On a thread that may wait for the disk, which goes on where nobody waits for it any more.
+        let pool = Arc::clone(&self.pool);
+        if pool.writers().is_empty() {
+            tokio::task::spawn_blocking(move || commit(&pool, turn));
         } else {
             drop(turn);
             if is_first {
-                let pool = Arc::clone(&self.pool);
-                // After all that wait now. It does not count as one who waits, since it brings nothing to share.
-                tokio::spawn(async move {
-                    let turn = Arc::clone(&pool.writers().writer).lock_owned().await;
-                    let turn = close(&pool, turn).await;
-                    // Other processes get the lock only between two of ours; also where the last one found nobody
-                    // waiting, and has committed all of it.
-                    sleep(GAP).await;
-                    drop(turn);
-                });
+                // After all that wait now.
+                tokio::task::spawn_blocking(move || commit(&pool, wait(&pool)));
             }
         }
-        committed
-            .await
-            .unwrap_or_else(|_| Err("the commit was given up".to_owned()))
+        let committed = committed.await.map(|outcome| outcome.map(|_| ()));
+        committed.unwrap_or_else(|_| Err("the commit was given up".to_owned()))
     }
 }
 
@@ -378,7 +566,7 @@ impl Drop for Transaction {
         }
         if group.file.is_autocommit() {
             *turn = idle(group.file);
-            answer(group.members, &Err(LOCKED.to_owned()));
+            answer(group.members, Err(LOCKED));
         } else {
             *turn = Writer::Open(group);
         }

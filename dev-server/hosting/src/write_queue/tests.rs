@@ -208,8 +208,12 @@ async fn where_all_of_it_is_rolled_back_nobody_was_told_otherwise() {
             } else {
                 INSERT
             };
-            let statements = ["BEGIN IMMEDIATE", sql, "COMMIT"];
-            (number, say_all(&mut handle, &statements, number).await)
+            let statements: &[&str] = if number % 3 == 0 {
+                &[sql]
+            } else {
+                &["BEGIN IMMEDIATE", sql, "COMMIT"]
+            };
+            (number, say_all(&mut handle, statements, number).await)
         });
     }
     let results = numbers.together(first, writers).await;
@@ -267,8 +271,12 @@ async fn a_lock_of_another_process_is_waited_for() {
     for number in 0..WRITERS {
         let mut handle = numbers.handle();
         writers.spawn(async move {
-            let statements = ["BEGIN IMMEDIATE", INSERT, "COMMIT"];
-            say_all(&mut handle, &statements, number).await
+            let statements: &[&str] = if number % 2 == 0 {
+                &[INSERT]
+            } else {
+                &["BEGIN IMMEDIATE", INSERT, "COMMIT"]
+            };
+            say_all(&mut handle, statements, number).await
         });
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -278,4 +286,25 @@ async fn a_lock_of_another_process_is_waited_for() {
     }
     assert_eq!(numbers.stored(), (0..WRITERS).collect::<Vec<_>>());
     numbers.is_free().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_waited_too_long_is_not_written() {
+    for writers in [1, WRITERS] {
+        let numbers = Numbers::new();
+        let other = numbers.other();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut waiting = JoinSet::new();
+        for number in 0..writers {
+            let pool = Arc::clone(&numbers.pool);
+            let statement = Arc::new((INSERT.to_owned(), vec![Value::Integer(number)]));
+            let deadline = Instant::now() + Duration::from_millis(50);
+            waiting.spawn(async move { write(&pool, statement, deadline).await.map(|_| ()) });
+        }
+        let locked = Err(LOCKED.to_owned());
+        assert!(waiting.join_all().await.iter().all(|told| *told == locked));
+        other.execute_batch("COMMIT").unwrap();
+        numbers.is_free().await;
+        assert_eq!(numbers.stored(), [1_000_000]);
+    }
 }
