@@ -356,6 +356,7 @@ fn page_to_agent(
     let select = Select {
         whole: &declaration.select(),
         shortened: &declaration.select_shortened(),
+        has_key: declaration.told_key().is_some(),
     };
     let page = declaration.list.page(
         db,
@@ -364,7 +365,8 @@ fn page_to_agent(
         &[conditions],
         query.window(),
     )?;
-    PageOf::new(page, |row, json| declaration.tell(row, json))
+    let page = PageOf::new(page, |row, json| declaration.tell(row, json))?;
+    Ok(page.keyed_by(declaration.told_key()))
 }
 
 /// What an agent acknowledges.

@@ -107,6 +107,8 @@ pub struct Select<'a> {
     pub whole: &'a str,
     /// The same with long texts shortened, for a row that the host does not hand over whole.
     pub shortened: &'a str,
+    /// Whether the list's key is told in it. Then it is not read for each row beside it, and a position has none.
+    pub has_key: bool,
 }
 
 impl List {
@@ -132,20 +134,23 @@ impl List {
             self.order(&sql, window),
             sql.parameters.len() + 1
         );
+        let key = self.key.filter(|_| !select.has_key);
         let text = |select: &str| match sql.searches.as_slice() {
             // In the order of its index: a row is read where it is found.
             [search] if !matches!(access, Access::Sorted(_)) => {
-                search.replacen("FROM", &format!(", {select} FROM"), 1) + &limited
+                let key = key.map_or_else(String::new, |key| format!("{key} AS page_key, "));
+                format!("SELECT {key}rowid AS page_row, {select} {search}{limited}")
             }
             // What is sorted or merged are positions, and the rows of the page are read after that.
-            searches => format!(
-                "SELECT page_key, page_row, {select} FROM ({searches} {limited}) \
+            _ => format!(
+                "SELECT {key}page_row, {select} FROM ({searches}{limited}) \
                  CROSS JOIN {table} ON {table}.rowid = page_row",
+                key = key.map_or("", |_| "page_key, "),
                 table = self.table,
-                searches = searches.join(" UNION ALL "),
+                searches = self.positions(&sql),
             ),
         };
-        self.read(db, &sql.parameters, window.limit, |is_whole| {
+        self.read(db, &sql.parameters, key, window.limit, |is_whole| {
             text(if is_whole {
                 select.whole
             } else {
@@ -170,7 +175,7 @@ impl List {
         let mut sql = self.searches(Access::Free, alternatives, window);
         let in_order = format!(
             "{} ORDER BY {}",
-            sql.searches.join(" UNION ALL "),
+            self.positions(&sql),
             self.order(&sql, window)
         );
         let found_by = sql.parameters.clone();
@@ -178,16 +183,18 @@ impl List {
             .iter()
             .map(|condition| format!("({})", sql.condition(condition)))
             .collect();
+        let key = self.key.filter(|_| !select.has_key);
         let text = |select: &str| {
             format!(
-                "SELECT page_key, page_row, {select} FROM ({in_order} LIMIT {MOST_LOOKED_AT}) \
+                "SELECT {key}page_row, {select} FROM ({in_order} LIMIT {MOST_LOOKED_AT}) \
                  CROSS JOIN {table} ON {table}.rowid = page_row WHERE {looked_for} LIMIT +?{limit}",
+                key = key.map_or("", |_| "page_key, "),
                 table = self.table,
                 looked_for = looked_for.join(" AND "),
                 limit = sql.parameters.len() + 1,
             )
         };
-        let mut page = self.read(db, &sql.parameters, window.limit, |is_whole| {
+        let mut page = self.read(db, &sql.parameters, key, window.limit, |is_whole| {
             text(if is_whole {
                 select.whole
             } else {
@@ -202,12 +209,22 @@ impl List {
         let mut rows = db.execute(&last, &found_by)?.into_iter();
         if let (Some(mut last), Some(_)) = (rows.next(), rows.next()) {
             page.has_more = true;
-            page.end = Some(self.position(&mut last)?);
+            page.end = Some(position(&mut last, self.key)?);
         }
         Ok(page)
     }
 
-    /// The searches for the rows of each alternative.
+    /// The positions that these searches find.
+    fn positions(&self, sql: &Sql) -> String {
+        let key = self.key.unwrap_or("NULL");
+        let searches = sql.searches.iter();
+        let selects: Vec<String> = searches
+            .map(|search| format!("SELECT {key} AS page_key, rowid AS page_row {search}"))
+            .collect();
+        selects.join(" UNION ALL ")
+    }
+
+    /// The searches for the rows of each alternative, without what they are to give.
     fn searches(&self, access: Access, alternatives: &[Vec<Condition>], window: Window<'_>) -> Sql {
         let mut sql = Sql::default();
         for conditions in alternatives {
@@ -234,6 +251,7 @@ impl List {
         &self,
         db: &dyn Connection,
         parameters: &[Value],
+        key: Option<&str>,
         wanted: usize,
         text: impl Fn(bool) -> String,
     ) -> Result<Page, Error> {
@@ -257,21 +275,12 @@ impl List {
         rows.truncate(wanted);
         let rows = rows
             .into_iter()
-            .map(|mut row| Ok((self.position(&mut row)?, row)));
+            .map(|mut row| Ok((position(&mut row, key)?, row)));
         Ok(Page {
             rows: rows.collect::<Result<_, Error>>()?,
             has_more,
             end: None,
         })
-    }
-
-    /// The position of a row that was found.
-    fn position(&self, row: &mut Row) -> Result<Vec<Value>, Error> {
-        let mut position = vec![row.take("page_row")?];
-        if self.key.is_some() {
-            position.insert(0, row.take("page_key")?);
-        }
-        Ok(position)
     }
 
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
@@ -303,12 +312,17 @@ impl List {
                 all.push_str(&format!(" AND ({condition})"));
             }
             sql.searches.push(format!(
-                "SELECT {key} AS page_key, rowid AS page_row FROM {table} {index} WHERE {all}",
-                key = self.key.unwrap_or("NULL"),
+                "FROM {table} {index} WHERE {all}",
                 table = self.table,
             ));
         }
     }
+}
+
+/// The position of a row that was found, with the list's key where that was read.
+fn position(row: &mut Row, key: Option<&str>) -> Result<Vec<Value>, Error> {
+    let key = key.map(|_| row.take("page_key")).transpose()?;
+    Ok(key.into_iter().chain([row.take("page_row")?]).collect())
 }
 
 #[derive(Default)]

@@ -63,13 +63,19 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 pub struct Row {
     columns: Arc<[String]>,
     values: Vec<Value>,
+    /// The place after the one that was read last: who reads all columns does so in their order.
+    next: usize,
 }
 
 impl Row {
     /// A row of these values under these names.
     #[must_use]
     pub fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
-        Self { columns, values }
+        Self {
+            columns,
+            values,
+            next: 0,
+        }
     }
 
     /// The values in order.
@@ -83,8 +89,16 @@ impl Row {
     /// # Errors
     /// [`Error::Statement`] where there is no such column.
     pub fn take(&mut self, column: &str) -> Result<Value, Error> {
-        let place = self.columns.iter().position(|name| name == column);
+        let mut place = Some(self.next);
+        if self
+            .columns
+            .get(self.next)
+            .is_none_or(|name| name != column)
+        {
+            place = self.columns.iter().position(|name| name == column);
+        }
         let value = place.and_then(|place| self.values.get_mut(place));
+        self.next = place.map_or(0, |place| place + 1);
         let value =
             value.ok_or_else(|| Error::Statement(format!("no column {column} in the result")))?;
         Ok(std::mem::replace(value, Value::Null))

@@ -1,6 +1,7 @@
 //! `limit`, `order` and `cursor` of the lists, and the page that a list answers.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
@@ -9,6 +10,7 @@ use database::{Database, Value, Window};
 use domain::Words;
 use http::request::Parts;
 use http::{HeaderValue, header};
+use serde_json::value::RawValue;
 
 use crate::export::{self, Export, ExportAs, Format, ReadPage};
 use crate::fields::{Declared, Field, Input, Reader};
@@ -188,6 +190,8 @@ pub struct PageOf<R> {
     has_more: bool,
     /// Where the next page begins, unless that is after the last row.
     end: Option<Vec<Value>>,
+    /// The member of a row that says the list's key, where a row's position does not have it.
+    key: Option<&'static str>,
     of: PhantomData<fn() -> R>,
 }
 
@@ -223,8 +227,16 @@ impl<R> PageOf<R> {
             rows,
             has_more,
             end: end_of_page,
+            key: None,
             of: PhantomData,
         })
+    }
+
+    /// The same for rows whose positions have no key, as what is told of them has it in the member `key`.
+    #[must_use]
+    pub fn keyed_by(mut self, key: Option<&'static str>) -> Self {
+        self.key = key;
+        self
     }
 
     /// Whether it has no rows.
@@ -267,8 +279,13 @@ impl<R> PageOf<R> {
         if let Some(end) = self.end.take() {
             return Some(end);
         }
-        let last = self.rows.last_mut().filter(|_| self.has_more);
-        last.map(|(_, position)| std::mem::take(position))
+        if !self.has_more {
+            return None;
+        }
+        let key = self.key.zip(self.told().last());
+        let key = key.map(|(key, row)| member(row, key));
+        let (_, position) = self.rows.last_mut()?;
+        Some(key.into_iter().chain(position.drain(..)).collect())
     }
 
     /// The rows as lines. A line break in JSON is only ever one between its tokens, of somebody who stored it so, and becomes
@@ -288,6 +305,17 @@ impl<R> PageOf<R> {
         lines.drain(..lines.len().min(1));
         lines.shrink_to_fit();
         lines
+    }
+}
+
+/// The text or number that a member of a row is told as. Other members may be nested however deeply.
+fn member(row: &str, name: &str) -> Value {
+    let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(row);
+    let value = members.ok().and_then(|members| members.get(name).copied());
+    let value = value.map_or("null", RawValue::get);
+    match serde_json::from_str::<String>(value) {
+        Ok(text) => text.into(),
+        Err(_) => value.parse::<i64>().ok().into(),
     }
 }
 

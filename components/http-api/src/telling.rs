@@ -150,6 +150,11 @@ impl ToldColumn {
 
 /// Writes a text as JSON, shortened where that has more than [`LONGEST`] bytes.
 fn push_text(json: &mut String, text: &str) {
+    let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.len() < LONGEST - 2 && text.bytes().all(is_plain) {
+        json.extend(["\"", text, "\""]);
+        return;
+    }
     let start = json.len();
     push(json, &text);
     if json.len() - start <= LONGEST {

@@ -23,8 +23,8 @@ use crate::manifest::Component;
 use crate::memory::Shortage;
 use crate::storage::Databases;
 
-/// How many requests an instance serves in its life, as in Spin.
-const REQUESTS_IN_A_LIFE: usize = 128;
+/// How many requests an instance serves in its life. In Spin they are 128; but a start takes 0.4 ms, of which each then has 3 µs.
+const REQUESTS_IN_A_LIFE: usize = 1024;
 /// How long an instance stays without a request.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long a request may take until its response begins, and then from one piece of it to the next.

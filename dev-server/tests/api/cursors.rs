@@ -9,6 +9,7 @@ use crate::app::{TestApp, next};
 on_every_host! {
     every_list_goes_on,
     rows_of_the_same_time_are_told_apart,
+    rows_of_whatever_time_come_once,
     the_last_page_has_no_link,
     what_comes_meanwhile_moves_nothing,
     what_goes_meanwhile_moves_nothing,
@@ -98,6 +99,57 @@ async fn rows_of_the_same_time_are_told_apart(app: TestApp) {
         .concat();
     assert_eq!(ids.len(), 250);
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>().len(), 250);
+}
+
+/// Other writers store any time, and anything beside it.
+async fn rows_of_whatever_time_come_once(app: TestApp) {
+    fill(&app).await;
+    let nested = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    for (number, time) in [
+        "''",
+        "''",
+        "'never'",
+        "'soon, {\"at\": \"noon\"}'",
+        "'soon' || char(10) || '\\u0041'",
+        "x'6f6b'",
+        "17",
+        "2.5e300",
+        "'2026-02-05T10:00:00.123456+02:00'",
+    ]
+    .iter()
+    .enumerate()
+    {
+        for sql in [
+            format!(
+                "INSERT INTO orchestrator_agents (id, name, agent_type, metadata, created_at) \
+                 VALUES ('d{number}', 'd{number}', 'tester', '{nested}', {time})"
+            ),
+            format!(
+                "INSERT INTO agents (id, orchestrator_agent_id, session_id, context, started_at) \
+                 VALUES ('a{number}', '0', 's', '{nested}', {time})"
+            ),
+            format!(
+                "INSERT INTO ai_developer_workflows (id, adw_name, workflow_type, input_data, created_at) \
+                 VALUES ('w{number}', 'n', 't', '{nested}', {time})"
+            ),
+        ] {
+            app.sql(&sql);
+        }
+    }
+    for list in [
+        "/api/agents",
+        "/api/runtime/agents",
+        "/api/runtime/workflows",
+    ] {
+        for order in ["asc", "desc"] {
+            let whole = app.list(format!("{list}?order={order}"), "id").await;
+            assert!(whole.len() >= 9, "{list}");
+            for limit in [1, 2, 5] {
+                let pages = format!("{list}?order={order}&limit={limit}");
+                assert_eq!(app.pages(pages, "id").await.concat(), whole, "{list}");
+            }
+        }
+    }
 }
 
 async fn the_last_page_has_no_link(app: TestApp) {

@@ -23,6 +23,18 @@ impl Declaration {
         }
     }
 
+    /// The member that says the list's key, where it is in what the database keeps. What is told as `created_at` sorts as
+    /// `created_time`.
+    pub(crate) fn told_key(&self) -> Option<&'static str> {
+        let key = self.list.key.filter(|_| self.kept.is_some())?;
+        let is_of = |name: &str| {
+            let stems = (name.strip_suffix("_at"), key.strip_suffix("_time"));
+            name == key || matches!(stems, (Some(told), Some(stem)) if told == stem)
+        };
+        let names = self.columns.iter().map(|column| column.name);
+        names.into_iter().find(|name| is_of(name))
+    }
+
     /// The columns as they are told.
     pub fn told(&self) -> impl Iterator<Item = ToldColumn> + '_ {
         self.columns.iter().map(|column| ToldColumn {
