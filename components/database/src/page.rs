@@ -150,7 +150,7 @@ impl List {
                 searches = self.positions(&sql),
             ),
         };
-        self.read(db, &sql.parameters, key, window.limit, |is_whole| {
+        read(db, &sql.parameters, key, window.limit, |is_whole| {
             text(if is_whole {
                 select.whole
             } else {
@@ -194,7 +194,7 @@ impl List {
                 limit = sql.parameters.len() + 1,
             )
         };
-        let mut page = self.read(db, &sql.parameters, key, window.limit, |is_whole| {
+        let mut page = read(db, &sql.parameters, key, window.limit, |is_whole| {
             text(if is_whole {
                 select.whole
             } else {
@@ -245,44 +245,6 @@ impl List {
         }
     }
 
-    /// Runs the statement that `text` gives, of whole rows or of shortened ones, with these parameters and then how many
-    /// rows it is to find.
-    fn read(
-        &self,
-        db: &dyn Connection,
-        parameters: &[Value],
-        key: Option<&str>,
-        wanted: usize,
-        text: impl Fn(bool) -> String,
-    ) -> Result<Page, Error> {
-        let run = |text: &str, limit: usize| {
-            let mut parameters = parameters.to_vec();
-            parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-            db.execute(text, &parameters)
-        };
-        let whole = text(true);
-        // One more than wanted tells whether more follow.
-        let mut limit = wanted + 1;
-        let mut rows = loop {
-            match run(&whole, limit) {
-                Err(Error::TooLarge) if limit > 1 => limit /= 2,
-                Err(Error::TooLarge) => break run(&text(false), 1)?,
-                result => break result?,
-            }
-        };
-        let is_cut = limit <= wanted;
-        let has_more = (is_cut && !rows.is_empty()) || rows.len() > wanted;
-        rows.truncate(wanted);
-        let rows = rows
-            .into_iter()
-            .map(|mut row| Ok((position(&mut row, key)?, row)));
-        Ok(Page {
-            rows: rows.collect::<Result<_, Error>>()?,
-            has_more,
-            end: None,
-        })
-    }
-
     /// Adds the search for the rows of `window` that fulfil `conditions`: two, where several rows may have the same key,
     /// since SQLite goes straight to the start of either range of the index but not to that of both.
     fn search(&self, sql: &mut Sql, access: Access, conditions: &[Condition], window: Window<'_>) {
@@ -317,6 +279,43 @@ impl List {
             ));
         }
     }
+}
+
+/// Runs the statement that `text` gives, of whole rows or of shortened ones, with these parameters and then how many
+/// rows it is to find.
+fn read(
+    db: &dyn Connection,
+    parameters: &[Value],
+    key: Option<&str>,
+    wanted: usize,
+    text: impl Fn(bool) -> String,
+) -> Result<Page, Error> {
+    let run = |text: &str, limit: usize| {
+        let mut parameters = parameters.to_vec();
+        parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+        db.execute(text, &parameters)
+    };
+    let whole = text(true);
+    // One more than wanted tells whether more follow.
+    let mut limit = wanted + 1;
+    let mut rows = loop {
+        match run(&whole, limit) {
+            Err(Error::TooLarge) if limit > 1 => limit /= 2,
+            Err(Error::TooLarge) => break run(&text(false), 1)?,
+            result => break result?,
+        }
+    };
+    let is_cut = limit <= wanted;
+    let has_more = (is_cut && !rows.is_empty()) || rows.len() > wanted;
+    rows.truncate(wanted);
+    let rows = rows
+        .into_iter()
+        .map(|mut row| Ok((position(&mut row, key)?, row)));
+    Ok(Page {
+        rows: rows.collect::<Result<_, Error>>()?,
+        has_more,
+        end: None,
+    })
 }
 
 /// The position of a row that was found, with the list's key where that was read.
