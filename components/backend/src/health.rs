@@ -170,12 +170,10 @@ async fn blocked_seconds(database: &Database) -> Option<u64> {
 }
 
 async fn retention() -> Option<Retention> {
-    let days = http_api::host_variable("retention_days")
-        .await?
-        .parse()
-        .ok()?;
+    let days = http_api::host_variable("retention_days").await?;
+    let days = days.parse().ok().filter(|days| *days > 0)?;
     let entries = http_api::host_variable("old_log_entries").await;
-    (days > 0).then(|| Retention {
+    Some(Retention {
         days,
         log_entries: entries.and_then(|entries| entries.parse().ok()),
     })
