@@ -137,7 +137,7 @@ impl ToldColumn {
             }
             (Kind::Time, value) => {
                 let text = text(value);
-                push(json, &Timestamp::of_seconds(&text).unwrap_or(text));
+                push_text(json, &Timestamp::of_seconds(&text).unwrap_or(text));
                 Ok(())
             }
             (_, value) => {

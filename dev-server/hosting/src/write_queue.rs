@@ -28,9 +28,9 @@ use crate::pool::Pool;
 use crate::sqlite::{LOCKED, Outcome, PAUSE, Statement, execute, is_locked, nothing, order};
 
 /// For how long the lock is left to other processes after a transaction where others wait or have shared it: half the time
-/// that it took, in these bounds.
+/// that it took, in these bounds. SQLite's own waiting looks again after 100 ms at the latest.
 const SHORTEST_GAP: Duration = Duration::from_micros(300);
-const LONGEST_GAP: Duration = Duration::from_millis(50);
+const LONGEST_GAP: Duration = Duration::from_millis(100);
 
 /// Where writers wait.
 #[derive(Default)]
