@@ -444,15 +444,20 @@ def ask(event, text, options, seconds):
     agent = sender.agent(event)
     about = {"claude_code": {"at": time.time(), "asked": summary(event) if "tool_name" in event else None}}
     message = {"agent_id": agent["id"], "sender_type": "agent", "receiver_type": "user", "message": text}
-    question = request("POST", "/api/runtime/messages", {**message, "options": options, "metadata": about})
 
     def give_up(*_):
         take_back(question)
         os._exit(0)
 
-    # Claude Code ends a hook whose answer it has got elsewhere, or that takes too long.
-    signal.signal(signal.SIGTERM, give_up)
-    signal.signal(signal.SIGALRM, give_up)
+    # Claude Code ends a hook whose answer it has got elsewhere, or that takes too long: while it asks, as soon as it has.
+    ends = {signal.SIGTERM, signal.SIGALRM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        question = request("POST", "/api/runtime/messages", {**message, "options": options, "metadata": about})
+        for end_of_hook in ends:
+            signal.signal(end_of_hook, give_up)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
     after = question["number"] if options else last_told(event)
     is_over = False
     while True:
