@@ -356,7 +356,7 @@ fn page_to_agent(
     let select = Select {
         whole: &declaration.select(),
         shortened: &declaration.select_shortened(),
-        has_key: declaration.told_key().is_some(),
+        key: declaration.told_key(),
     };
     let page = declaration.list.page(
         db,
@@ -365,8 +365,7 @@ fn page_to_agent(
         &[conditions],
         query.window(),
     )?;
-    let page = PageOf::new(page, |row, json| declaration.tell(row, json))?;
-    Ok(page.keyed_by(declaration.told_key()))
+    PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
 /// What an agent acknowledges.

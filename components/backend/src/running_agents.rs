@@ -484,6 +484,7 @@ fn history_page(
         rows,
         has_more,
         end: None,
+        key: None,
     };
     PageOf::new(page, |mut row, json| {
         json.push_str(&row.text("json")?);

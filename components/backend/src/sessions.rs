@@ -100,7 +100,7 @@ fn page<'a>(database: &'a Database, sent: &'a Input, window: Window<'a>) -> Read
     const ROW: Select<'_> = Select {
         whole: SELECT,
         shortened: SELECT,
-        has_key: false,
+        key: None,
     };
     let list = move |db: &dyn Connection| {
         let mut page = if let Some(text) = sent.text("q") {

@@ -72,6 +72,7 @@ impl Search<'_> {
             rows: Vec::new(),
             has_more: false,
             end: None,
+            key: self.select.key,
         };
         let mut after: Option<Vec<Value>> = window.after.map(<[Value]>::to_vec);
         // Gives whether that is all that is wanted.

@@ -98,6 +98,8 @@ pub struct Page {
     pub has_more: bool,
     /// Where the next page begins, unless that is after the last row.
     pub end: Option<Vec<Value>>,
+    /// The member of a row that says the list's key, where its position does not have it.
+    pub key: Option<&'static str>,
 }
 
 /// What is read of each row.
@@ -107,8 +109,8 @@ pub struct Select<'a> {
     pub whole: &'a str,
     /// The same with long texts shortened, for a row that the host does not hand over whole.
     pub shortened: &'a str,
-    /// Whether the list's key is told in it. Then it is not read for each row beside it, and a position has none.
-    pub has_key: bool,
+    /// The member that says the list's key, where what is read is JSON that has it. Then it is not read beside each row.
+    pub key: Option<&'static str>,
 }
 
 impl List {
@@ -134,7 +136,7 @@ impl List {
             self.order(&sql, window),
             sql.parameters.len() + 1
         );
-        let key = self.key.filter(|_| !select.has_key);
+        let key = self.read_key(select);
         let text = |select: &str| match sql.searches.as_slice() {
             // In the order of its index: a row is read where it is found.
             [search] if !matches!(access, Access::Sorted(_)) => {
@@ -142,21 +144,9 @@ impl List {
                 format!("SELECT {key}rowid AS page_row, {select} {search}{limited}")
             }
             // What is sorted or merged are positions, and the rows of the page are read after that.
-            _ => format!(
-                "SELECT {key}page_row, {select} FROM ({searches}{limited}) \
-                 CROSS JOIN {table} ON {table}.rowid = page_row",
-                key = key.map_or("", |_| "page_key, "),
-                table = self.table,
-                searches = self.positions(&sql),
-            ),
+            _ => self.rows_at(&(self.positions(&sql) + &limited), key, select),
         };
-        read(db, &sql.parameters, key, window.limit, |is_whole| {
-            text(if is_whole {
-                select.whole
-            } else {
-                select.shortened
-            })
-        })
+        self.read(db, &sql.parameters, select, window.limit, text)
     }
 
     /// The same for those among these rows that fulfil all of `looked_for` too, which no index finds: at most
@@ -183,24 +173,17 @@ impl List {
             .iter()
             .map(|condition| format!("({})", sql.condition(condition)))
             .collect();
-        let key = self.key.filter(|_| !select.has_key);
+        let key = self.read_key(select);
+        let looked_at = format!("{in_order} LIMIT {MOST_LOOKED_AT}");
         let text = |select: &str| {
             format!(
-                "SELECT {key}page_row, {select} FROM ({in_order} LIMIT {MOST_LOOKED_AT}) \
-                 CROSS JOIN {table} ON {table}.rowid = page_row WHERE {looked_for} LIMIT +?{limit}",
-                key = key.map_or("", |_| "page_key, "),
-                table = self.table,
+                "{rows} WHERE {looked_for} LIMIT +?{limit}",
+                rows = self.rows_at(&looked_at, key, select),
                 looked_for = looked_for.join(" AND "),
                 limit = sql.parameters.len() + 1,
             )
         };
-        let mut page = read(db, &sql.parameters, key, window.limit, |is_whole| {
-            text(if is_whole {
-                select.whole
-            } else {
-                select.shortened
-            })
-        })?;
+        let mut page = self.read(db, &sql.parameters, select, window.limit, text)?;
         if page.has_more {
             return Ok(page);
         }
@@ -222,6 +205,60 @@ impl List {
             .map(|search| format!("SELECT {key} AS page_key, rowid AS page_row {search}"))
             .collect();
         selects.join(" UNION ALL ")
+    }
+
+    /// The key, where it is read beside each row.
+    fn read_key(&self, select: Select<'_>) -> Option<&'static str> {
+        self.key.filter(|_| select.key.is_none())
+    }
+
+    /// Runs the statement that `text` gives for the columns of `select`, with these parameters and then how many rows it is to
+    /// find.
+    fn read(
+        &self,
+        db: &dyn Connection,
+        parameters: &[Value],
+        select: Select<'_>,
+        wanted: usize,
+        text: impl Fn(&str) -> String,
+    ) -> Result<Page, Error> {
+        let run = |text: &str, limit: usize| {
+            let mut parameters = parameters.to_vec();
+            parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+            db.execute(text, &parameters)
+        };
+        let whole = text(select.whole);
+        // One more than wanted tells whether more follow.
+        let mut limit = wanted + 1;
+        let mut rows = loop {
+            match run(&whole, limit) {
+                Err(Error::TooLarge) if limit > 1 => limit /= 2,
+                Err(Error::TooLarge) => break run(&text(select.shortened), 1)?,
+                result => break result?,
+            }
+        };
+        let is_cut = limit <= wanted;
+        let has_more = (is_cut && !rows.is_empty()) || rows.len() > wanted;
+        rows.truncate(wanted);
+        let key = self.read_key(select);
+        let rows = rows
+            .into_iter()
+            .map(|mut row| Ok((position(&mut row, key)?, row)));
+        Ok(Page {
+            rows: rows.collect::<Result<_, Error>>()?,
+            has_more,
+            end: None,
+            key: select.key,
+        })
+    }
+
+    /// Reads the rows at these positions.
+    fn rows_at(&self, positions: &str, key: Option<&str>, select: &str) -> String {
+        format!(
+            "SELECT {key}page_row, {select} FROM ({positions}) CROSS JOIN {table} ON {table}.rowid = page_row",
+            key = key.map_or("", |_| "page_key, "),
+            table = self.table,
+        )
     }
 
     /// The searches for the rows of each alternative, without what they are to give.
@@ -279,43 +316,6 @@ impl List {
             ));
         }
     }
-}
-
-/// Runs the statement that `text` gives, of whole rows or of shortened ones, with these parameters and then how many
-/// rows it is to find.
-fn read(
-    db: &dyn Connection,
-    parameters: &[Value],
-    key: Option<&str>,
-    wanted: usize,
-    text: impl Fn(bool) -> String,
-) -> Result<Page, Error> {
-    let run = |text: &str, limit: usize| {
-        let mut parameters = parameters.to_vec();
-        parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-        db.execute(text, &parameters)
-    };
-    let whole = text(true);
-    // One more than wanted tells whether more follow.
-    let mut limit = wanted + 1;
-    let mut rows = loop {
-        match run(&whole, limit) {
-            Err(Error::TooLarge) if limit > 1 => limit /= 2,
-            Err(Error::TooLarge) => break run(&text(false), 1)?,
-            result => break result?,
-        }
-    };
-    let is_cut = limit <= wanted;
-    let has_more = (is_cut && !rows.is_empty()) || rows.len() > wanted;
-    rows.truncate(wanted);
-    let rows = rows
-        .into_iter()
-        .map(|mut row| Ok((position(&mut row, key)?, row)));
-    Ok(Page {
-        rows: rows.collect::<Result<_, Error>>()?,
-        has_more,
-        end: None,
-    })
 }
 
 /// The position of a row that was found, with the list's key where that was read.

@@ -89,14 +89,12 @@ impl Row {
     /// # Errors
     /// [`Error::Statement`] where there is no such column.
     pub fn take(&mut self, column: &str) -> Result<Value, Error> {
-        let mut place = Some(self.next);
-        if self
-            .columns
-            .get(self.next)
-            .is_none_or(|name| name != column)
-        {
-            place = self.columns.iter().position(|name| name == column);
-        }
+        let next = self.columns.get(self.next);
+        let place = if next.is_some_and(|name| name == column) {
+            Some(self.next)
+        } else {
+            self.columns.iter().position(|name| name == column)
+        };
         let value = place.and_then(|place| self.values.get_mut(place));
         self.next = place.map_or(0, |place| place + 1);
         let value =

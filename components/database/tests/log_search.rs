@@ -17,7 +17,7 @@ const LIST: List = List {
 const SELECT: Select<'_> = Select {
     whole: "message",
     shortened: "message",
-    has_key: false,
+    key: None,
 };
 
 /// A database, and a connection of another writer to it, with foreign keys off.

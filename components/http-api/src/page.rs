@@ -1,7 +1,6 @@
 //! `limit`, `order` and `cursor` of the lists, and the page that a list answers.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
@@ -15,6 +14,7 @@ use serde_json::value::RawValue;
 use crate::export::{self, Export, ExportAs, Format, ReadPage};
 use crate::fields::{Declared, Field, Input, Reader};
 use crate::kind::Kind;
+use crate::members::members;
 use crate::{ApiError, FieldError, Location, REQUEST_ID, cursor};
 
 /// The most rows that a list gives.
@@ -227,16 +227,9 @@ impl<R> PageOf<R> {
             rows,
             has_more,
             end: end_of_page,
-            key: None,
+            key: page.key,
             of: PhantomData,
         })
-    }
-
-    /// The same for rows whose positions have no key, as what is told of them has it in the member `key`.
-    #[must_use]
-    pub fn keyed_by(mut self, key: Option<&'static str>) -> Self {
-        self.key = key;
-        self
     }
 
     /// Whether it has no rows.
@@ -309,9 +302,9 @@ impl<R> PageOf<R> {
 }
 
 /// The text or number that a member of a row is told as. Other members may be nested however deeply.
-fn member(row: &str, name: &str) -> Value {
-    let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(row);
-    let value = members.ok().and_then(|members| members.get(name).copied());
+fn member(row: &str, name: &'static str) -> Value {
+    let found = members(row, &[Field::optional(name, Kind::TEXT, "")]);
+    let value = found.ok().and_then(|found| found.get(name).copied());
     let value = value.map_or("null", RawValue::get);
     match serde_json::from_str::<String>(value) {
         Ok(text) => text.into(),

@@ -88,14 +88,11 @@ struct Member {
 #[derive(Default)]
 struct List {
     statements: VecDeque<Single>,
-    /// The number of the last one.
-    number: u64,
     /// Whether a thread goes through it.
     is_served: bool,
 }
 
 struct Single {
-    number: u64,
     statement: Statement,
     sender: oneshot::Sender<Outcome>,
     deadline: Instant,
@@ -134,12 +131,12 @@ impl WriteQueue {
     }
 
     /// Takes a statement off the list; false where it is not there any more.
-    fn withdraw(&self, number: u64) -> bool {
+    fn withdraw(&self, statement: &Statement) -> bool {
         let mut list = self.list();
         let place = list
             .statements
             .iter()
-            .position(|single| single.number == number);
+            .position(|single| Arc::ptr_eq(&single.statement, statement));
         if let Some(place) = place {
             list.statements.remove(place);
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -206,14 +203,11 @@ async fn enter(pool: &Pool, deadline: Instant) -> Result<Turn, String> {
 pub(crate) async fn write(pool: &Arc<Pool>, statement: Statement, deadline: Instant) -> Outcome {
     let (sender, mut written) = oneshot::channel();
     let queue = pool.writers();
-    let number = {
+    {
         let mut list = queue.list();
-        list.number += 1;
-        let number = list.number;
         queue.waiting.fetch_add(1, Ordering::Relaxed);
         list.statements.push_back(Single {
-            number,
-            statement,
+            statement: Arc::clone(&statement),
             sender,
             deadline,
             _wait: Wait::begin(),
@@ -222,11 +216,10 @@ pub(crate) async fn write(pool: &Arc<Pool>, statement: Statement, deadline: Inst
             let pool = Arc::clone(pool);
             tokio::task::spawn_blocking(move || serve(&pool));
         }
-        number
-    };
+    }
     let outcome = match timeout_at(deadline, &mut written).await {
         Ok(outcome) => outcome,
-        Err(_) if queue.withdraw(number) => return Err(LOCKED.to_owned()),
+        Err(_) if queue.withdraw(&statement) => return Err(LOCKED.to_owned()),
         // It runs at this moment.
         Err(_) => written.await,
     };
@@ -304,10 +297,7 @@ fn open_list(pool: &Pool, turn: &mut Turn, kept: Option<File>) -> Option<Group> 
             return None;
         }
     };
-    let open = loop {
-        let Some(single) = queue.next() else {
-            break false;
-        };
+    while let Some(single) = queue.next() {
         if Instant::now() >= single.deadline {
             let _ = single.sender.send(Err(LOCKED.to_owned()));
             continue;
@@ -323,7 +313,7 @@ fn open_list(pool: &Pool, turn: &mut Turn, kept: Option<File>) -> Option<Group> 
                 if !queue.is_empty() {
                     leave(begun);
                 }
-                break false;
+                break;
             }
             queue.put_back(single);
             outcome.map(|_| ())
@@ -332,17 +322,14 @@ fn open_list(pool: &Pool, turn: &mut Turn, kept: Option<File>) -> Option<Group> 
             after_gaps(pool, &file, || order(&file, "BEGIN IMMEDIATE"))
         };
         match outcome {
-            Ok(()) => break true,
+            Ok(()) => return Some(Group::of(file)),
             // Another process has the lock.
             Err(_) if is_locked(&outcome) => std::thread::sleep(PAUSE),
             Err(error) => {
                 refuse(&error);
-                break false;
+                break;
             }
         }
-    };
-    if open {
-        return Some(Group::of(file));
     }
     **turn = idle(file);
     None

@@ -62,7 +62,7 @@ pub(crate) fn list<R: Resource>(
     let select = Select {
         whole: &declaration.select(),
         shortened: &declaration.select_shortened(),
-        has_key: declaration.told_key().is_some(),
+        key: declaration.told_key(),
     };
     let conditions = conditions::<R>(sent);
     let list = declaration.list;
@@ -85,8 +85,7 @@ pub(crate) fn list<R: Resource>(
             list.page_looked_for(db, select, &alternatives, &looked_for, window)?
         }
     };
-    let page = PageOf::new(page, |row, json| declaration.tell(row, json))?;
-    Ok(page.keyed_by(declaration.told_key()))
+    PageOf::new(page, |row, json| declaration.tell(row, json))
 }
 
 /// Whether a page of the list takes several statements.

@@ -31,8 +31,8 @@ impl Declaration {
             let stems = (name.strip_suffix("_at"), key.strip_suffix("_time"));
             name == key || matches!(stems, (Some(told), Some(stem)) if told == stem)
         };
-        let names = self.columns.iter().map(|column| column.name);
-        names.into_iter().find(|name| is_of(name))
+        let mut names = self.columns.iter().map(|column| column.name);
+        names.find(|name| is_of(name))
     }
 
     /// The columns as they are told.
